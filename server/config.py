@@ -1,0 +1,63 @@
+"""Configuration as frozen Structs: read once, passed in, never patched."""
+
+from pathlib import Path
+
+import msgspec
+
+from server.errors import InvalidInput
+
+
+class MediaConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Media plane settings. ``announce`` are extra host candidate addresses (NAT)."""
+
+    announce: tuple[str, ...] = ()
+    max_bitrate_bps: int = 2_500_000
+    start_bitrate_bps: int = 1_200_000
+    max_peers: int = 2_000
+    max_peers_per_account: int = 256
+    video_slots: int = 16
+    audio_slots: int = 3
+
+
+class FloorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Meeting rule defaults. Times in seconds."""
+
+    lease_s: float = 30.0
+    chair_grace_s: float = 10.0
+    max_queue: int = 200
+    max_grant_s: float = 7_200.0
+
+
+class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Signalling limits. Sizes in bytes, rates per second."""
+
+    max_body_bytes: int = 262_144
+    max_message_bytes: int = 131_072
+    messages_per_s: float = 30.0
+    message_burst: int = 120
+    session_idle_s: float = 12 * 3600.0
+    session_absolute_s: float = 7 * 24 * 3600.0
+    login_failures: int = 5
+    login_window_s: float = 900.0
+    allowed_origins: tuple[str, ...] = ()
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything a server is told at start, apart from its addresses and data folder."""
+
+    media: MediaConfig = MediaConfig()
+    floor: FloorConfig = FloorConfig()
+    http: HttpConfig = HttpConfig()
+    database_url: str | None = None
+
+
+def load_config(path: Path | None) -> Config:
+    """Read a TOML file into a Config. Raises InvalidInput with the offending key in its detail."""
+    if path is None:
+        return Config()
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=Config)
+    except OSError as error:
+        raise InvalidInput("config_unreadable", f"{path}: {error.strerror}") from error
+    except msgspec.DecodeError as error:
+        raise InvalidInput("config_invalid", f"{path}: {error}") from error

@@ -1,0 +1,56 @@
+"""What a step of the room asks of the world. Only ``hub.py`` carries these out."""
+
+from dataclasses import dataclass
+
+from server.room.commands import Command
+from server.room.views import ChatView, FloorView, MeetingView, SeatView, StageView
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    """Append to the room's journal before anybody is told. Replaying the journal gives the same state.
+
+    Besides commands the journal holds ``tick`` steps that ended something (a deadline), with their ``now``.
+    """
+
+    seq: int
+    at: float
+    command: Command | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetGate:
+    """Open or close the audio road of a seat. Closing comes before any opening in one step."""
+
+    seat_id: str
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """A section changed: send it to everybody in the room."""
+
+    section: SeatView | FloorView | StageView | MeetingView | ChatView
+
+
+@dataclass(frozen=True, slots=True)
+class Expel:
+    """Close every connection of a seat (``seat_id``) or account; ``code`` is ``removed``, ``ended``, ..."""
+
+    seat_id: str | None
+    account_id: str | None
+    code: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something worth a log line (audit): a grant, a refusal, a takeover of the chair."""
+
+    event: str
+    seat_id: str | None
+    account_id: str | None
+    detail: str = ""
+
+
+Effect = Persist | SetGate | Tell | Expel | Note

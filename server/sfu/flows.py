@@ -1,0 +1,59 @@
+"""The flow table: who gets a copy of which incoming stream, rewritten how. Data only, no I/O (idea 5).
+
+The router writes a flow when something changes (gate, slot assignment, layer switch); the fan-out reads it for
+every packet. All fields are plain integers so that a C fan-out can mirror them.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True, eq=False)
+class Flow:
+    """One outgoing copy of one incoming stream. Offsets are added modulo the field's width.
+
+    ``pid_delta``/``tl0_delta`` rewrite the VP8 payload descriptor (RFC 7741) where ``vp8`` is set and the fields
+    are present. ``mid`` is written as a one-byte-form header extension with id ``mid_id`` where that is not 0;
+    ``level_id`` carries the incoming audio level over where both sides negotiated it (0: not).
+    No other header extension is forwarded, except abs-send-time with id ``abs_send_time_id`` (0: not), which
+    the fan-out stamps with the time of sending.
+    """
+
+    destination: int
+    ssrc: int
+    payload_type: int
+    seq_delta: int = 0
+    timestamp_delta: int = 0
+    vp8: bool = False
+    pid_delta: int = 0
+    tl0_delta: int = 0
+    mid_id: int = 0
+    mid: bytes = b""
+    level_id: int = 0
+    abs_send_time_id: int = 0
+    packets: int = 0
+    octets: int = 0
+    """Payload octets sent, for sender reports (RFC 3550 6.4.1). Counted by the fan-out."""
+
+
+@dataclass(slots=True)
+class FlowTable:
+    """Flows by incoming stream key. ``version`` grows with every change so that a mirror can follow."""
+
+    by_stream: dict[int, tuple[Flow, ...]] = field(default_factory=dict)
+    version: int = 0
+
+    def flows(self, stream: int) -> tuple[Flow, ...]:
+        """The flows fed by ``stream``; empty where nobody takes it."""
+        return self.by_stream.get(stream, ())
+
+    def add(self, stream: int, flow: Flow) -> None:
+        self.by_stream[stream] = (*self.flows(stream), flow)
+        self.version += 1
+
+    def remove(self, stream: int, flow: Flow) -> None:
+        left = tuple(other for other in self.flows(stream) if other is not flow)
+        if left:
+            self.by_stream[stream] = left
+        else:
+            self.by_stream.pop(stream, None)
+        self.version += 1

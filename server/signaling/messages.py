@@ -1,0 +1,291 @@
+"""The wire: every WebSocket and REST body as a msgspec Struct (pure). docs/protocol.md is held to this by a test.
+
+WebSocket: JSON text frames, tagged by ``type``. The client speaks first (``hello``). ``VERSION`` grows only with
+an incompatible change; unknown fields in messages from the server are to be ignored by clients.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+from server.room.commands import PersonCommand
+from server.room.views import ChatView, FloorView, MeetingView, RoomView, SeatView, StageView
+
+VERSION = 1
+
+Sdp = Annotated[str, msgspec.Meta(max_length=100_000)]
+Mid = Annotated[str, msgspec.Meta(min_length=1, max_length=16)]
+
+
+class _FromClient(msgspec.Struct, frozen=True, tag_field="type", forbid_unknown_fields=True):
+    pass
+
+
+class _FromServer(msgspec.Struct, frozen=True, tag_field="type"):
+    pass
+
+
+# --- client to server -------------------------------------------------------------------------------
+
+
+class Hello(_FromClient, tag="hello"):
+    """First message. ``resume`` is the token of a ``welcome`` seen before: same session, media kept."""
+
+    version: int
+    client: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    resume: Annotated[str, msgspec.Meta(max_length=100)] | None = None
+    take_over: bool = False
+    """Take the seat from another tab or device that holds it; without it the answer is ``seat_taken``."""
+
+
+class OfferedTrack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which send m-section carries what: ``label`` is mic, camera or screen."""
+
+    mid: Mid
+    label: Annotated[str, msgspec.Meta(pattern="^(mic|camera|screen)$")]
+
+
+class Offer(_FromClient, tag="offer"):
+    """The one SDP offer of this session. A new one replaces the peer connection (after a media failure)."""
+
+    sdp: Sdp
+    tracks: Annotated[list[OfferedTrack], msgspec.Meta(max_length=3)] = []
+
+
+class SlotSize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How tall a video slot is shown, in device pixels; 0: not shown."""
+
+    mid: Mid
+    height: Annotated[int, msgspec.Meta(ge=0, le=8_192)]
+
+
+class ShowSlots(_FromClient, tag="show_slots"):
+    sizes: Annotated[list[SlotSize], msgspec.Meta(max_length=32)]
+
+
+class WatchSeat(_FromClient, tag="watch_seat"):
+    """Moderators and operators: put a seat's camera into one of my own slots (preview); None gives it back to the stage."""
+
+    mid: Mid
+    seat_id: Annotated[str, msgspec.Meta(max_length=64)] | None
+
+
+class Ask(_FromClient, tag="command"):
+    """A room command; answered by ``done`` or ``error`` with the same ``id``."""
+
+    id: Annotated[int, msgspec.Meta(ge=0)]
+    command: PersonCommand
+
+
+class Ping(_FromClient, tag="ping"):
+    """Every 5 s; ``line`` is what the client measured of its own line since the last."""
+
+    sent_at: float
+    rtt_ms: float | None = None
+    loss_percent: float | None = None
+    freezes: int | None = None
+
+
+class Bye(_FromClient, tag="bye"):
+    """A good-bye: leave at once, no lease."""
+
+
+FromClient = Hello | Offer | ShowSlots | WatchSeat | Ask | Ping | Bye
+
+
+# --- server to client -------------------------------------------------------------------------------
+
+
+class You(msgspec.Struct, frozen=True):
+    """Who the server takes you for in this meeting. ``may`` lists the command types of your role."""
+
+    account_id: str
+    name: str
+    role: str
+    seat_id: str | None
+    may: tuple[str, ...]
+
+
+class IceServer(msgspec.Struct, frozen=True):
+    urls: tuple[str, ...]
+    username: str | None = None
+    credential: str | None = None
+
+
+class Welcome(_FromServer, tag="welcome"):
+    """``resumed``: the session went on, keep the peer connection. ``waiting``: you are in the lobby."""
+
+    version: int
+    session: str
+    resume: str
+    resumed: bool
+    server_time: float
+    you: You
+    room: RoomView
+    ice_servers: tuple[IceServer, ...] = ()
+    video_slots: int = 9
+
+
+class AnsweredSlot(msgspec.Struct, frozen=True):
+    mid: str
+    kind: str
+    index: int
+    ssrc: int
+
+
+class Answer(_FromServer, tag="answer"):
+    sdp: str
+    slots: tuple[AnsweredSlot, ...]
+
+
+class SlotFeed(msgspec.Struct, frozen=True):
+    """What a slot carries now; ``seat_id`` None: nothing. ``track``: mic, camera, screen or empty."""
+
+    mid: str
+    seat_id: str | None
+    track: str
+
+
+class Slots(_FromServer, tag="slots"):
+    feeds: tuple[SlotFeed, ...]
+
+
+class SeatChanged(_FromServer, tag="seat"):
+    seat: SeatView
+
+
+class FloorChanged(_FromServer, tag="floor"):
+    floor: FloorView
+
+
+class StageChanged(_FromServer, tag="stage"):
+    stage: StageView
+
+
+class MeetingChanged(_FromServer, tag="meeting"):
+    meeting: MeetingView
+
+
+class Chat(_FromServer, tag="chat"):
+    line: ChatView
+
+
+class Speaking(_FromServer, tag="speaking"):
+    """Who is audibly speaking now, loudest first (audio-level extension, RFC 6464)."""
+
+    seat_ids: tuple[str, ...]
+
+
+class LinkView(msgspec.Struct, frozen=True):
+    """A seat's media link as the server measures it; both directions in bit/s, loss in percent of the last 5 s."""
+
+    seat_id: str
+    up_bps: int
+    down_bps: int
+    up_loss_percent: float
+    down_loss_percent: float
+    rtt_ms: float | None
+    media: str
+    """``connected``, ``connecting`` or ``none``."""
+
+
+class Links(_FromServer, tag="links"):
+    """To moderators and operators every 2 s: links that changed; to an endpoint: its own."""
+
+    links: tuple[LinkView, ...]
+
+
+class Done(_FromServer, tag="done"):
+    id: int
+
+
+class Error(_FromServer, tag="error"):
+    """``id`` of the command refused; None: not about a command. Codes are listed in docs/protocol.md."""
+
+    id: int | None
+    code: str
+    detail: str
+
+
+class Pong(_FromServer, tag="pong"):
+    sent_at: float
+    server_time: float
+
+
+class GoodBye(_FromServer, tag="goodbye"):
+    """The server closes: ``removed``, ``ended``, ``moved`` (another tab took the seat), ``signed_out``, ``draining``."""
+
+    code: str
+    detail: str
+
+
+FromServer = (
+    Welcome
+    | Answer
+    | Slots
+    | SeatChanged
+    | FloorChanged
+    | StageChanged
+    | MeetingChanged
+    | Chat
+    | Speaking
+    | Links
+    | Done
+    | Error
+    | Pong
+    | GoodBye
+)
+
+
+# --- REST bodies ------------------------------------------------------------------------------------
+
+
+class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    username: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    password: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
+
+
+class Me(msgspec.Struct, frozen=True):
+    """The signed-in account. ``roles``: administrator, operator, chair, endpoint, archivist, observer."""
+
+    account_id: str
+    username: str
+    name: str
+    roles: tuple[str, ...]
+    endpoint_id: str | None
+
+
+class MeetingSummary(msgspec.Struct, frozen=True):
+    """``state``: scheduled, open or ended. ``my_role`` as MeetingRole; None: not invited (administrators)."""
+
+    meeting_id: str
+    title: str
+    host_agency: str
+    starts_at: float
+    ends_at: float
+    state: str
+    my_role: str | None
+    endpoints: int
+    present: int
+
+
+class Meetings(msgspec.Struct, frozen=True):
+    meetings: tuple[MeetingSummary, ...]
+
+
+class FloorRequestBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    subject: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
+class GrantBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    duration_s: Annotated[float, msgspec.Meta(ge=5, le=86_400)] | None = None
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """RFC 9457 problem details; ``code`` is stable."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
