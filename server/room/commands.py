@@ -62,127 +62,127 @@ class _Command(msgspec.Struct, frozen=True, tag_field="type", forbid_unknown_fie
 # --- asked by people -------------------------------------------------------------------------------
 
 
-class RequestFloor(_Command, tag="request_floor"):
+class RequestFloor(_Command, frozen=True, tag="request_floor"):
     """Join the queue (RFC 8855 FloorRequest). In OPEN mode it is granted at once."""
 
     subject: SubjectText = ""
 
 
-class CancelRequest(_Command, tag="cancel_request"):
+class CancelRequest(_Command, frozen=True, tag="cancel_request"):
     """Leave the queue."""
 
 
-class ReleaseFloor(_Command, tag="release_floor"):
+class ReleaseFloor(_Command, frozen=True, tag="release_floor"):
     """Give the floor back (RFC 8855 FloorRelease)."""
 
 
-class SetDevices(_Command, tag="set_devices"):
+class SetDevices(_Command, frozen=True, tag="set_devices"):
     """The endpoint's own courtesy state, shown to others; no gate depends on it."""
 
     mic_muted: bool
     camera_off: bool
 
 
-class SetScreen(_Command, tag="set_screen"):
+class SetScreen(_Command, frozen=True, tag="set_screen"):
     """Start or stop showing a screen. Needs the floor (or the floor by right)."""
 
     sharing: bool
 
 
-class Say(_Command, tag="say"):
+class Say(_Command, frozen=True, tag="say"):
     """A chat line to everybody in the meeting."""
 
     text: ChatText
 
 
-class GrantFloor(_Command, tag="grant_floor"):
+class GrantFloor(_Command, frozen=True, tag="grant_floor"):
     """Give the floor, with or without a request. ``duration_s`` None: until withdrawn."""
 
     seat_id: SeatId
     duration_s: Annotated[float, msgspec.Meta(ge=5, le=86_400)] | None = None
 
 
-class DenyRequest(_Command, tag="deny_request"):
+class DenyRequest(_Command, frozen=True, tag="deny_request"):
     seat_id: SeatId
     reason: ReasonText = ""
 
 
-class RevokeFloor(_Command, tag="revoke_floor"):
+class RevokeFloor(_Command, frozen=True, tag="revoke_floor"):
     """Withdraw the floor (RFC 8855 Revoked)."""
 
     seat_id: SeatId
     reason: ReasonText = ""
 
 
-class ExtendFloor(_Command, tag="extend_floor"):
+class ExtendFloor(_Command, frozen=True, tag="extend_floor"):
     """Move a timed grant's end by ``extra_s`` (positive)."""
 
     seat_id: SeatId
     extra_s: Annotated[float, msgspec.Meta(ge=5, le=7_200)]
 
 
-class MoveRequest(_Command, tag="move_request"):
+class MoveRequest(_Command, frozen=True, tag="move_request"):
     """Put a request at ``position`` (0 is next) among the whole queue."""
 
     seat_id: SeatId
     position: Annotated[int, msgspec.Meta(ge=0, le=1_000)]
 
 
-class SetPriority(_Command, tag="set_priority"):
+class SetPriority(_Command, frozen=True, tag="set_priority"):
     """RFC 8855 priority: 0 lowest, 2 normal, 4 highest. Equal priority is first come, first served."""
 
     seat_id: SeatId
     priority: Annotated[int, msgspec.Meta(ge=0, le=4)]
 
 
-class MuteAll(_Command, tag="mute_all"):
+class MuteAll(_Command, frozen=True, tag="mute_all"):
     """Withdraw every granted floor (holders by right are muted too where ``by_right``), until unmuted or granted."""
 
     by_right: bool = False
 
 
-class UnmuteByRight(_Command, tag="unmute_by_right"):
+class UnmuteByRight(_Command, frozen=True, tag="unmute_by_right"):
     """Give the holders by right their floor back after ``MuteAll(by_right=True)``."""
 
 
-class SetMode(_Command, tag="set_mode"):
+class SetMode(_Command, frozen=True, tag="set_mode"):
     mode: FloorMode
     max_holders: Annotated[int, msgspec.Meta(ge=1, le=32)] = 3
 
 
-class SetLock(_Command, tag="set_lock"):
+class SetLock(_Command, frozen=True, tag="set_lock"):
     """A locked meeting takes no newcomers; seats that are in (or suspended) may come back."""
 
     locked: bool
 
 
-class SetLobby(_Command, tag="set_lobby"):
+class SetLobby(_Command, frozen=True, tag="set_lobby"):
     """With the lobby on, newcomers wait until admitted."""
 
     lobby: bool
 
 
-class Admit(_Command, tag="admit"):
+class Admit(_Command, frozen=True, tag="admit"):
     """Let a waiting seat in; ``seat_id`` None: everybody waiting."""
 
     seat_id: SeatId | None = None
 
 
-class RemoveSeat(_Command, tag="remove_seat"):
+class RemoveSeat(_Command, frozen=True, tag="remove_seat"):
     """Send an endpoint out. It may not come back until ``Admit`` names it."""
 
     seat_id: SeatId
     reason: ReasonText = ""
 
 
-class SetStage(_Command, tag="set_stage"):
+class SetStage(_Command, frozen=True, tag="set_stage"):
     """Choose the layout and the pinned pictures (first slots, in order)."""
 
     layout: LayoutName
     pinned: Annotated[list[SeatId], msgspec.Meta(max_length=16)] = []
 
 
-class EndMeeting(_Command, tag="end_meeting"):
+class EndMeeting(_Command, frozen=True, tag="end_meeting"):
     """Close the meeting for everybody."""
 
 
@@ -215,26 +215,26 @@ PersonCommand = (
 # --- said by the server (role SYSTEM) ---------------------------------------------------------------
 
 
-class Join(_Command, tag="join"):
+class Join(_Command, frozen=True, tag="join"):
     """Somebody arrived: an endpoint takes its seat, a moderator or watcher its place.
 
     The joining ``Actor`` is the command's actor. Joining again while in is a no-op (other tab, media only).
     """
 
 
-class Drop(_Command, tag="drop"):
+class Drop(_Command, frozen=True, tag="drop"):
     """The last connection of the actor was lost without a good-bye: the seat is suspended for the lease."""
 
 
-class Leave(_Command, tag="leave"):
+class Leave(_Command, frozen=True, tag="leave"):
     """The actor left on purpose: the seat is free, its floor and request end."""
 
 
-class Restart(_Command, tag="restart"):
+class Restart(_Command, frozen=True, tag="restart"):
     """The server came back: everyone who was in is suspended from ``now``, the floor stays as it was."""
 
 
-class AddSeat(_Command, tag="add_seat"):
+class AddSeat(_Command, frozen=True, tag="add_seat"):
     """An endpoint was invited after the room had been opened."""
 
     seat_id: SeatId

@@ -28,7 +28,7 @@ class _FromServer(msgspec.Struct, frozen=True, tag_field="type"):
 # --- client to server -------------------------------------------------------------------------------
 
 
-class Hello(_FromClient, tag="hello"):
+class Hello(_FromClient, frozen=True, tag="hello"):
     """First message. ``resume`` is the token of a ``welcome`` seen before: same session, media kept."""
 
     version: int
@@ -45,7 +45,7 @@ class OfferedTrack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     label: Annotated[str, msgspec.Meta(pattern="^(mic|camera|screen)$")]
 
 
-class Offer(_FromClient, tag="offer"):
+class Offer(_FromClient, frozen=True, tag="offer"):
     """The one SDP offer of this session. A new one replaces the peer connection (after a media failure)."""
 
     sdp: Sdp
@@ -59,25 +59,25 @@ class SlotSize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     height: Annotated[int, msgspec.Meta(ge=0, le=8_192)]
 
 
-class ShowSlots(_FromClient, tag="show_slots"):
+class ShowSlots(_FromClient, frozen=True, tag="show_slots"):
     sizes: Annotated[list[SlotSize], msgspec.Meta(max_length=32)]
 
 
-class WatchSeat(_FromClient, tag="watch_seat"):
-    """Moderators and operators: put a seat's camera into one of my own slots (preview); None gives it back to the stage."""
+class WatchSeat(_FromClient, frozen=True, tag="watch_seat"):
+    """Moderators, operators: a seat's camera into one of my own slots (preview); None gives it back to the stage."""
 
     mid: Mid
     seat_id: Annotated[str, msgspec.Meta(max_length=64)] | None
 
 
-class Ask(_FromClient, tag="command"):
+class Ask(_FromClient, frozen=True, tag="command"):
     """A room command; answered by ``done`` or ``error`` with the same ``id``."""
 
     id: Annotated[int, msgspec.Meta(ge=0)]
     command: PersonCommand
 
 
-class Ping(_FromClient, tag="ping"):
+class Ping(_FromClient, frozen=True, tag="ping"):
     """Every 5 s; ``line`` is what the client measured of its own line since the last."""
 
     sent_at: float
@@ -86,7 +86,7 @@ class Ping(_FromClient, tag="ping"):
     freezes: int | None = None
 
 
-class Bye(_FromClient, tag="bye"):
+class Bye(_FromClient, frozen=True, tag="bye"):
     """A good-bye: leave at once, no lease."""
 
 
@@ -112,7 +112,7 @@ class IceServer(msgspec.Struct, frozen=True):
     credential: str | None = None
 
 
-class Welcome(_FromServer, tag="welcome"):
+class Welcome(_FromServer, frozen=True, tag="welcome"):
     """``resumed``: the session went on, keep the peer connection. ``waiting``: you are in the lobby."""
 
     version: int
@@ -133,7 +133,7 @@ class AnsweredSlot(msgspec.Struct, frozen=True):
     ssrc: int
 
 
-class Answer(_FromServer, tag="answer"):
+class Answer(_FromServer, frozen=True, tag="answer"):
     sdp: str
     slots: tuple[AnsweredSlot, ...]
 
@@ -146,31 +146,31 @@ class SlotFeed(msgspec.Struct, frozen=True):
     track: str
 
 
-class Slots(_FromServer, tag="slots"):
+class Slots(_FromServer, frozen=True, tag="slots"):
     feeds: tuple[SlotFeed, ...]
 
 
-class SeatChanged(_FromServer, tag="seat"):
+class SeatChanged(_FromServer, frozen=True, tag="seat"):
     seat: SeatView
 
 
-class FloorChanged(_FromServer, tag="floor"):
+class FloorChanged(_FromServer, frozen=True, tag="floor"):
     floor: FloorView
 
 
-class StageChanged(_FromServer, tag="stage"):
+class StageChanged(_FromServer, frozen=True, tag="stage"):
     stage: StageView
 
 
-class MeetingChanged(_FromServer, tag="meeting"):
+class MeetingChanged(_FromServer, frozen=True, tag="meeting"):
     meeting: MeetingView
 
 
-class Chat(_FromServer, tag="chat"):
+class Chat(_FromServer, frozen=True, tag="chat"):
     line: ChatView
 
 
-class Speaking(_FromServer, tag="speaking"):
+class Speaking(_FromServer, frozen=True, tag="speaking"):
     """Who is audibly speaking now, loudest first (audio-level extension, RFC 6464)."""
 
     seat_ids: tuple[str, ...]
@@ -189,17 +189,17 @@ class LinkView(msgspec.Struct, frozen=True):
     """``connected``, ``connecting`` or ``none``."""
 
 
-class Links(_FromServer, tag="links"):
+class Links(_FromServer, frozen=True, tag="links"):
     """To moderators and operators every 2 s: links that changed; to an endpoint: its own."""
 
     links: tuple[LinkView, ...]
 
 
-class Done(_FromServer, tag="done"):
+class Done(_FromServer, frozen=True, tag="done"):
     id: int
 
 
-class Error(_FromServer, tag="error"):
+class Error(_FromServer, frozen=True, tag="error"):
     """``id`` of the command refused; None: not about a command. Codes are listed in docs/protocol.md."""
 
     id: int | None
@@ -207,16 +207,25 @@ class Error(_FromServer, tag="error"):
     detail: str
 
 
-class Pong(_FromServer, tag="pong"):
+class Pong(_FromServer, frozen=True, tag="pong"):
     sent_at: float
     server_time: float
 
 
-class GoodBye(_FromServer, tag="goodbye"):
-    """The server closes: ``removed``, ``ended``, ``moved`` (another tab took the seat), ``signed_out``, ``draining``."""
+class GoodBye(_FromServer, frozen=True, tag="goodbye"):
+    """The server closes: ``removed``, ``ended``, ``moved`` (another tab), ``signed_out``, ``draining``."""
 
     code: str
     detail: str
+
+
+class Alarm(_FromServer, frozen=True, tag="alarm"):
+    """To moderators and operators: something of the server's own is wrong (``active``) or well again."""
+
+    code: str
+    detail: str
+    since: float
+    active: bool
 
 
 FromServer = (
@@ -234,6 +243,7 @@ FromServer = (
     | Error
     | Pong
     | GoodBye
+    | Alarm
 )
 
 
