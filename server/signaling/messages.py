@@ -10,6 +10,7 @@ import msgspec
 
 from server.room.commands import PersonCommand
 from server.room.views import ChatView, FloorView, MeetingView, RoomView, SeatView, StageView
+from server.sfu.ports import Kind, TrackLabel
 
 VERSION = 1
 
@@ -42,7 +43,7 @@ class OfferedTrack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which send m-section carries what: ``label`` is mic, camera or screen."""
 
     mid: Mid
-    label: Annotated[str, msgspec.Meta(pattern="^(mic|camera|screen)$")]
+    label: TrackLabel
 
 
 class Offer(_FromClient, frozen=True, tag="offer"):
@@ -81,9 +82,9 @@ class Ping(_FromClient, frozen=True, tag="ping"):
     """Every 5 s; ``line`` is what the client measured of its own line since the last."""
 
     sent_at: float
-    rtt_ms: float | None = None
-    loss_percent: float | None = None
-    freezes: int | None = None
+    rtt_ms: Annotated[float, msgspec.Meta(ge=0, le=600_000)] | None = None
+    loss_percent: Annotated[float, msgspec.Meta(ge=0, le=100)] | None = None
+    freezes: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
 
 
 class Bye(_FromClient, frozen=True, tag="bye"):
@@ -127,8 +128,10 @@ class Welcome(_FromServer, frozen=True, tag="welcome"):
 
 
 class AnsweredSlot(msgspec.Struct, frozen=True):
+    """One receive-only m-section of the offer: ``index`` counts slots of its kind from 0."""
+
     mid: str
-    kind: str
+    kind: Kind
     index: int
     ssrc: int
 
@@ -199,7 +202,7 @@ class Done(_FromServer, frozen=True, tag="done"):
     id: int
 
 
-class Error(_FromServer, frozen=True, tag="error"):
+class Refusal(_FromServer, frozen=True, tag="error"):
     """``id`` of the command refused; None: not about a command. Codes are listed in docs/protocol.md."""
 
     id: int | None
@@ -240,7 +243,7 @@ FromServer = (
     | Speaking
     | Links
     | Done
-    | Error
+    | Refusal
     | Pong
     | GoodBye
     | Alarm
@@ -287,6 +290,13 @@ class FloorRequestBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     subject: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
 
+class LineTestResult(msgspec.Struct, frozen=True):
+    """Answer to ``POST /api/line-test``: how many octets arrived, and the server's clock."""
+
+    octets: int
+    server_time: float
+
+
 class GrantBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     duration_s: Annotated[float, msgspec.Meta(ge=5, le=86_400)] | None = None
 
@@ -299,3 +309,8 @@ class Problem(msgspec.Struct, frozen=True):
     status: int
     code: str
     detail: str
+
+
+REST_REQUESTS = (SignIn, FloorRequestBody, GrantBody)
+REST_RESPONSES = (Me, Meetings, MeetingSummary, RoomView, FloorView, LineTestResult, Problem)
+"""What travels over REST, for the generated TypeScript and OpenAPI."""
