@@ -1,0 +1,1 @@
+"""A sample province with one open meeting, for newcomers and tests."""
