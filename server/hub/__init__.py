@@ -1,0 +1,7 @@
+"""Runs the rooms: the only place that interprets room effects (see ``meeting.py``)."""
+
+from server.hub.attendance import Attendance
+from server.hub.hub import Hub
+from server.hub.ports import Feed, Link, Listener, MediaAnswer, MediaSession
+
+__all__ = ["Attendance", "Feed", "Hub", "Link", "Listener", "MediaAnswer", "MediaSession"]
