@@ -11,9 +11,13 @@ from dataclasses import dataclass, field
 class Flow:
     """One outgoing copy of one incoming stream. Offsets are added modulo the field's width.
 
+    A Flow is never changed after it was added, apart from its two counters: a switch makes a new one. So packets may be
+    kept for a batched fan-out together with the flows they were returned with.
+
     ``pid_delta``/``tl0_delta`` rewrite the VP8 payload descriptor (RFC 7741) where ``vp8`` is set and the fields
     are present. ``mid`` is written as a one-byte-form header extension with id ``mid_id`` where that is not 0;
-    ``level_id`` carries the incoming audio level over where both sides negotiated it (0: not).
+    ``level_id`` carries the incoming audio level (its id there is ``level_from_id``) over where both sides negotiated
+    it (0: not). Ids are 1..14 and ``mid`` has 1..16 octets, as the one-byte form needs.
     No other header extension is forwarded, except abs-send-time with id ``abs_send_time_id`` (0: not), which
     the fan-out stamps with the time of sending.
     """
@@ -33,6 +37,7 @@ class Flow:
     packets: int = 0
     octets: int = 0
     """Payload octets sent, for sender reports (RFC 3550 6.4.1). Counted by the fan-out."""
+    level_from_id: int = 0
 
 
 @dataclass(slots=True)
