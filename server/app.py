@@ -106,14 +106,12 @@ class Server:
         self.http_port = self._runner.addresses[0][1]
 
 
-async def serve(server: Server, on_ready: asyncio.Event | None = None) -> None:
+async def run_until_told(server: Server) -> None:
     """Run a started server until SIGTERM or SIGINT, then drain it."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    if on_ready is not None:
-        on_ready.set()
     await stopping.wait()
     logger.info("draining")
     await server.stop()

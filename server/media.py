@@ -91,7 +91,8 @@ class MediaPlane:
         return total
 
     def open_room(self, meeting_id: str, observer: MediaObserver) -> None:
-        self._rooms[meeting_id] = _Room(Router(), observer, set())
+        router = Router(max_bitrate_bps=self._config.max_bitrate_bps, start_bitrate_bps=self._config.start_bitrate_bps)
+        self._rooms[meeting_id] = _Room(router, observer, set())
 
     def close_room(self, meeting_id: str) -> None:
         """Close every peer of the meeting and forget its router; its drop counts are kept."""

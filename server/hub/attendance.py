@@ -26,7 +26,6 @@ class Attendance:
         self.resumed = False
         self.peer: PeerKey | None = None
         self.admitted = False
-        self.counted = False
         self.grace: asyncio.TimerHandle | None = None
         self.expiry: asyncio.TimerHandle | None = None
         self.watching: dict[str, str] = {}
@@ -67,6 +66,12 @@ class Attendance:
     async def lost(self) -> None:
         """The socket died: the seat is suspended shortly, the session can be resumed for the lease time."""
         self._meeting.lose(self)
+
+    def dismiss(self, code: str, detail: str) -> None:
+        """Tell the socket that it is over; it is nobody's listener from now on."""
+        if self.listener is not None:
+            self.listener.close(code, detail)
+            self.listener = None
 
     def cancel_timers(self) -> None:
         for timer in (self.grace, self.expiry):

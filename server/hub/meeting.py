@@ -2,36 +2,27 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 from server.clock import Clock
 from server.config import Config
 from server.errors import Conflict, Forbidden, InvalidInput, NotFound, TooMany
 from server.hub.attendance import Attendance
+from server.hub.bulletin import Bulletin
 from server.hub.journal_writer import JournalWriter
-from server.hub.ports import Link, Listener, MediaAnswer, MediaSession, Section
-from server.hub.publishing import MediaPeer
+from server.hub.people import People, may_moderate, same_place
+from server.hub.ports import Listener, MediaAnswer, MediaSession, Section
 from server.hub.roads import Roads
+from server.hub.sessions import Sessions
 from server.ids import new_id, new_token
 from server.media import MediaPlane
-from server.room.commands import (
-    Actor,
-    AddSeat,
-    Body,
-    Command,
-    Drop,
-    Join,
-    Leave,
-    MeetingRole,
-    PersonCommand,
-    Restart,
-)
+from server.room.commands import Actor, AddSeat, Body, Command, Drop, Join, Leave, MeetingRole, PersonCommand, Restart
 from server.room.effects import Effect, Expel, Note, Persist, SetGate, Tell
 from server.room.room import Room
 from server.room.setup import SeatSetup
 from server.room.views import FloorView, MeetingView, Presence, RoomView, SeatView, StageView
-from server.sfu.ports import Kind, PeerKey, TrackLabel
+from server.sfu.ports import PeerKey, TrackLabel
 from server.sfu.router import TrackId
 from server.store.journal import Journal
 from server.transport.sdp import Purpose
@@ -39,17 +30,13 @@ from server.transport.sdp import Purpose
 logger = logging.getLogger(__name__)
 audit = logging.getLogger("diemcau.audit")
 
-_MODERATING = frozenset({MeetingRole.CHAIR, MeetingRole.DEPUTY, MeetingRole.OPERATOR})
 _FLICKER_S = 2.0
 """A WebSocket that is back within this time while media flows never shows as a lost endpoint."""
-_LINKS_EVERY_S = 2.0
-_WHEP_HEIGHT = 720
-"""WHEP has no way to say how large a picture is shown; take it as a full screen."""
 _SYSTEM = Actor("system", "system", MeetingRole.SYSTEM)
 
 
 class LiveMeeting:
-    """Owns the room, the attendances and the roads of one open meeting. Lives on the event loop's thread."""
+    """Owns the room, the people and the roads of one open meeting. Lives on the event loop's thread."""
 
     def __init__(
         self,
@@ -59,7 +46,7 @@ class LiveMeeting:
         journal: Journal,
         clock: Clock,
         config: Config,
-        on_ended: Callable[[str], Awaitable[None]],
+        on_ended: Callable[[str], Coroutine[Any, Any, None]],
     ) -> None:
         self.meeting_id = meeting_id
         self.room = room
@@ -67,33 +54,31 @@ class LiveMeeting:
         self._clock = clock
         self._config = config
         self._on_ended = on_ended
-        self._writer = JournalWriter(journal, meeting_id, clock, self._raise_alarm)
-        self._lock = asyncio.Lock()
-        self._attendances: dict[str, Attendance] = {}
-        self._alarms: dict[str, tuple[str, str, float, bool]] = {}
-        self._links: dict[str, Link] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._links_timer: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._people = People()
         self._roads = Roads(room, media, clock, self._watching)
+        self._sessions = Sessions(meeting_id, media, self._roads, config.media)
+        self._bulletin = Bulletin(self._people, self._roads)
+        self._writer = JournalWriter(journal, meeting_id, clock, self._bulletin.raise_alarm)
+        self._lock = asyncio.Lock()
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         media.open_room(meeting_id, self)
 
     # --- people ----------------------------------------------------------------------------------
 
     async def attend(self, actor: Actor, listener: Listener, resume: str | None, take_over: bool) -> Attendance:
         """Seat a WebSocket. Raises Conflict("seat_taken"), Conflict("locked"), Forbidden("removed")."""
-        if resume is not None and (known := self._resumable(actor, resume)) is not None:
+        if resume is not None and (known := self._people.resumable(actor, resume)) is not None:
             return await self._resume(known, actor, listener)
         if actor.seat_id is not None:
-            await self._clear_seat(actor.seat_id, take_over)
-        await self.arrive(actor)
+            self._clear_seat(actor.seat_id, take_over)
+        await self._step(actor, Join())
         attendance = Attendance(self, actor, listener, new_id("s"), new_token())
         attendance.admitted = not self._in_lobby(actor)
-        self._attendances[attendance.session] = attendance
-        self._watch_links()
-        if actor.role in _MODERATING:
-            for alarm in self._alarms.values():
-                listener.alarm(*alarm)
+        self._people.add(attendance)
+        self._bulletin.start()
+        if may_moderate(actor):
+            self._bulletin.greet(listener)
         return attendance
 
     async def command(self, actor: Actor, body: PersonCommand) -> None:
@@ -101,25 +86,16 @@ class LiveMeeting:
         try:
             await self._step(actor, body)
         except (Forbidden, Conflict) as refusal:
-            kind = type(body).__struct_config__.tag
+            kind = body.__struct_config__.tag
             audit.warning("refused %s by %s in %s: %s", kind, actor.account_id, self.meeting_id, refusal.code)
             raise
 
-    async def arrive(self, actor: Actor) -> None:
-        """Somebody connected in whatever way; the room hears of it once."""
-        await self._step(actor, Join())
-
-    async def depart(self, actor: Actor, *, on_purpose: bool) -> None:
-        """A connection ended; where it was the actor's last, the room hears of it."""
-        if not self._is_connected(actor):
-            await self._step(actor, Leave() if on_purpose else Drop())
-
     async def leave(self, attendance: Attendance) -> None:
         if self._forget(attendance):
-            await self.depart(attendance.actor, on_purpose=True)
+            await self._depart(attendance.actor, on_purpose=True)
 
     def lose(self, attendance: Attendance) -> None:
-        if self._attendances.get(attendance.session) is not attendance or attendance.listener is None:
+        if self._people.get(attendance.session) is not attendance or attendance.listener is None:
             return
         attendance.listener = None
         loop = asyncio.get_running_loop()
@@ -129,31 +105,78 @@ class LiveMeeting:
 
     def sign_out(self, account_id: str) -> None:
         """Close everything of an account, as when it signs out or is disabled."""
-        for attendance in [a for a in self._attendances.values() if a.actor.account_id == account_id]:
-            self._say_goodbye(attendance, "signed_out", "")
-            self._spawn(self.leave(attendance))
-        for peer in [p for p in self._roads.peers.values() if p.actor.account_id == account_id]:
-            self._media.close_peer(peer.key, "signed_out")
+        for attendance in self._people:
+            if attendance.actor.account_id == account_id:
+                attendance.dismiss("signed_out", "")
+                self._spawn(self.leave(attendance))
+        for peer in tuple(self._roads.peers.values()):
+            if peer.actor.account_id == account_id:
+                self._media.close_peer(peer.key, "signed_out")
+
+    def view(self) -> RoomView:
+        return self.room.view(self._clock.now())
 
     def view_for(self, attendance: Attendance) -> RoomView:
-        view = self.room.view(self._clock.now())
+        """The whole room, or for somebody in the lobby the meeting and the own seat."""
+        view = self.view()
         if not self._in_lobby(attendance.actor):
             return view
         own = tuple(seat for seat in view.seats if seat.seat_id == attendance.actor.seat_id)
         floor = FloorView(view.floor.mode, view.floor.max_holders, view.floor.all_muted, (), ())
         return RoomView(view.meeting, own, floor, StageView(view.stage.layout, (), ()), ())
 
-    def view(self) -> RoomView:
-        return self.room.view(self._clock.now())
+    async def _depart(self, actor: Actor, *, on_purpose: bool) -> None:
+        """A connection ended; where it was the actor's last, the room hears of it."""
+        if not self._is_connected(actor):
+            await self._step(actor, Leave() if on_purpose else Drop())
+
+    async def _resume(self, attendance: Attendance, actor: Actor, listener: Listener) -> Attendance:
+        attendance.cancel_timers()
+        if attendance.listener is not None:
+            attendance.listener.close("moved", "The session was resumed elsewhere.")
+        attendance.listener = listener
+        attendance.resumed = True
+        await self._step(actor, Join())
+        attendance.admitted = not self._in_lobby(actor)
+        if may_moderate(actor):
+            self._bulletin.greet(listener)
+        if attendance.peer is not None:
+            listener.feeds(self._roads.feeds(attendance.peer))
+        return attendance
+
+    def _clear_seat(self, seat_id: str, take_over: bool) -> None:
+        held = self._people.of_seat(seat_id)
+        if any(attendance.listener is not None for attendance in held) and not take_over:
+            raise Conflict("seat_taken", "Another tab or device is connected as this endpoint.")
+        for attendance in held:
+            attendance.dismiss("moved", "Another tab or device took this seat.")
+            self._forget(attendance)
+
+    def _forget(self, attendance: Attendance) -> bool:
+        """Drop an attendance with its media; False where it was gone already."""
+        if not self._people.discard(attendance):
+            return False
+        if attendance.peer is not None:
+            self._sessions.close(attendance.peer)
+            attendance.peer = None
+        return True
+
+    def _is_connected(self, actor: Actor) -> bool:
+        sockets = (attendance.actor for attendance, _ in self._people.listening())
+        media = (peer.actor for peer in self._roads.peers.values() if peer.purpose is not Purpose.SESSION)
+        return any(same_place(actor, other) for other in (*sockets, *media))
+
+    def _in_lobby(self, actor: Actor) -> bool:
+        return actor.seat_id is not None and self.room.presence(actor.seat_id) is Presence.LOBBY
 
     # --- media -----------------------------------------------------------------------------------
 
     async def offer(self, attendance: Attendance, sdp: str, labels: Mapping[str, TrackLabel]) -> MediaAnswer:
-        if self._in_lobby(attendance.actor):
-            raise Conflict("in_lobby", "Wait until the chair lets you in.")
+        self._refuse_lobby(attendance.actor)
         if attendance.peer is not None:
-            self._media.close_peer(attendance.peer)
-        peer, answer = self._open_peer(attendance.actor, sdp, labels, Purpose.SESSION, attendance.session)
+            self._sessions.close(attendance.peer)
+            attendance.peer = None
+        peer, answer = self._sessions.open(attendance.actor, sdp, labels, Purpose.SESSION, attendance.session)
         attendance.peer = peer.key
         return MediaAnswer(answer, peer.slots)
 
@@ -161,34 +184,30 @@ class LiveMeeting:
         """WHIP and WHEP. The newest WHIP publisher of a seat replaces the one before."""
         if purpose is Purpose.PUBLISH and actor.seat_id is None:
             raise Forbidden("no_seat", "Only an endpoint may publish.")
-        await self.arrive(actor)
+        await self._step(actor, Join())
         try:
-            if self._in_lobby(actor):
-                raise Conflict("in_lobby", "Wait until the chair lets you in.")
-            peer, answer = self._open_peer(actor, sdp, {}, purpose, new_id("m"))
+            self._refuse_lobby(actor)
+            peer, answer = self._sessions.open(actor, sdp, {}, purpose, new_id("m"))
         except (Conflict, InvalidInput, TooMany):
-            await self.depart(actor, on_purpose=True)
+            await self._depart(actor, on_purpose=True)
             raise
         if purpose is Purpose.PUBLISH:
-            self._replace_publishers(peer)
+            self._sessions.replace_publishers(peer)
         return MediaSession(peer.session_id, answer)
 
     async def patch_media(self, session_id: str, actor: Actor, fragment: str) -> str:
-        return self._media.restart_ice(self._own_session(session_id, actor).key, fragment)
+        return self._sessions.restart_ice(session_id, actor, fragment)
 
     async def close_media(self, session_id: str, actor: Actor) -> None:
-        peer = self._own_session(session_id, actor)
-        self._roads.remove(peer.key)
-        self._media.close_peer(peer.key)
-        await self.depart(actor, on_purpose=True)
+        self._sessions.close(self._sessions.own(session_id, actor).key)
+        await self._depart(actor, on_purpose=True)
 
     def show(self, attendance: Attendance, sizes: Mapping[str, int]) -> None:
         if attendance.peer is not None:
-            for mid, height in sizes.items():
-                self._media.show(attendance.peer, mid, height)
+            self._sessions.show(attendance.peer, sizes)
 
     def watch(self, attendance: Attendance, mid: str, seat_id: str | None) -> None:
-        if attendance.actor.role not in _MODERATING:
+        if not may_moderate(attendance.actor):
             raise Forbidden("not_moderator", "Only moderators and operators preview endpoints.")
         if seat_id is None:
             attendance.watching.pop(mid, None)
@@ -197,6 +216,14 @@ class LiveMeeting:
         else:
             attendance.watching[mid] = seat_id
         self._roads.refresh_soon()
+
+    def _refuse_lobby(self, actor: Actor) -> None:
+        if self._in_lobby(actor):
+            raise Conflict("in_lobby", "Wait until the chair lets you in.")
+
+    def _watching(self, session_id: str) -> Mapping[str, str]:
+        attendance = self._people.get(session_id)
+        return attendance.watching if attendance is not None else {}
 
     # --- MediaObserver ---------------------------------------------------------------------------
 
@@ -210,33 +237,44 @@ class LiveMeeting:
         known = self._roads.remove(peer)
         if known is None:
             return
-        attendance = self._attendances.get(known.session_id)
+        attendance = self._people.get(known.session_id)
         if attendance is not None and attendance.peer == peer:
             attendance.peer = None
         if known.purpose is not Purpose.SESSION:
-            self._spawn(self.depart(known.actor, on_purpose=reason == "closed"))
+            self._spawn(self._depart(known.actor, on_purpose=reason == "closed"))
 
     def slot_fed(self, peer: PeerKey, mid: str, track: TrackId | None) -> None:
         known = self._roads.peers.get(peer)
-        attendance = self._attendances.get(known.session_id) if known is not None else None
+        if known is None:
+            return
+        feed = known.fed[mid] = self._roads.feed(mid, track)
+        attendance = self._people.get(known.session_id)
         if attendance is not None and attendance.listener is not None:
-            attendance.listener.feeds((self._roads.feed(mid, track),))
+            attendance.listener.feeds((feed,))
 
     def speakers_changed(self, tracks: tuple[TrackId, ...]) -> None:
         seats = self._roads.speakers_changed(tracks)
-        for attendance in self._attendances.values():
-            if attendance.listener is not None and attendance.admitted:
-                attendance.listener.speaking(seats)
+        for attendance, listener in self._people.listening():
+            if attendance.admitted:
+                listener.speaking(seats)
 
     # --- life ------------------------------------------------------------------------------------
 
+    async def restart(self) -> None:
+        """After a restart of the server: suspend who was in (see ``room.commands.Restart``)."""
+        await self._step(_SYSTEM, Restart())
+
+    async def add_seats(self, seats: Iterable[SeatSetup]) -> None:
+        for seat in seats:
+            await self._step(_SYSTEM, AddSeat(seat.seat_id, seat.name, seat.unit_path, seat.role.value))
+
     async def close(self, code: str, detail: str = "") -> None:
         """Say good-bye to everybody and stop; the room's state stays in the journal."""
-        for timer in (self._timer, self._links_timer):
-            if timer is not None:
-                timer.cancel()
-        for attendance in tuple(self._attendances.values()):
-            self._say_goodbye(attendance, code, detail)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._bulletin.stop()
+        for attendance in self._people:
+            attendance.dismiss(code, detail)
             self._forget(attendance)
         self._media.close_room(self.meeting_id)
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -246,14 +284,6 @@ class LiveMeeting:
     def attending(self) -> int:
         """How many seats are present."""
         return self.room.present
-
-    async def restart(self) -> None:
-        """After a restart of the server: suspend who was in (see ``room.commands.Restart``)."""
-        await self._step(_SYSTEM, Restart())
-
-    async def add_seats(self, seats: Iterable[SeatSetup]) -> None:
-        for seat in seats:
-            await self._step(_SYSTEM, AddSeat(seat.seat_id, seat.name, seat.unit_path, seat.role.value))
 
     # --- the step --------------------------------------------------------------------------------
 
@@ -293,168 +323,41 @@ class LiveMeeting:
             self._timer = asyncio.get_running_loop().call_later(delay, self._spawn_tick)
 
     def _tell(self, section: Section) -> None:
-        for attendance in tuple(self._attendances.values()):
-            if attendance.listener is None:
-                continue
-            if attendance.admitted or self._concerns(section, attendance):
-                attendance.listener.tell(section)
+        for attendance, listener in self._people.listening():
+            if attendance.admitted or self._concerns(section, attendance.actor):
+                listener.tell(section)
             if not attendance.admitted and not self._in_lobby(attendance.actor):
-                self._admit(attendance)
+                self._admit(attendance, listener)
 
-    def _concerns(self, section: Section, attendance: Attendance) -> bool:
+    @staticmethod
+    def _concerns(section: Section, actor: Actor) -> bool:
         """What somebody waiting in the lobby is told: the meeting and the own seat."""
-        own = isinstance(section, SeatView) and section.seat_id == attendance.actor.seat_id
+        own = isinstance(section, SeatView) and section.seat_id == actor.seat_id
         return own or isinstance(section, MeetingView)
 
-    def _admit(self, attendance: Attendance) -> None:
+    def _admit(self, attendance: Attendance, listener: Listener) -> None:
         attendance.admitted = True
-        assert attendance.listener is not None
         view = self.view()
         sections: list[Section] = [view.meeting, *view.seats, view.floor, view.stage, *view.chat]
         for section in sections:
-            attendance.listener.tell(section)
+            listener.tell(section)
 
     def _expel(self, effect: Expel) -> None:
         everybody = effect.seat_id is None and effect.account_id is None
-        for attendance in tuple(self._attendances.values()):
-            if everybody or self._is_meant(effect, attendance.actor):
-                self._say_goodbye(attendance, effect.code, effect.detail)
+        for attendance in self._people:
+            if everybody or _is_meant(effect, attendance.actor):
+                attendance.dismiss(effect.code, effect.detail)
                 self._forget(attendance)
         for peer in tuple(self._roads.peers.values()):
-            if everybody or self._is_meant(effect, peer.actor):
-                self._roads.remove(peer.key)
-                self._media.close_peer(peer.key, effect.code)
+            if everybody or _is_meant(effect, peer.actor):
+                self._sessions.close(peer.key, effect.code)
         if everybody:
-            self._spawn(self._end())
+            self._spawn(self._on_ended(self.meeting_id))
 
-    async def _end(self) -> None:
-        await self._on_ended(self.meeting_id)
-
-    @staticmethod
-    def _is_meant(effect: Expel, actor: Actor) -> bool:
-        by_seat = effect.seat_id is not None and actor.seat_id == effect.seat_id
-        return by_seat or (effect.account_id is not None and actor.account_id == effect.account_id)
-
-    # --- small things ----------------------------------------------------------------------------
-
-    def _open_peer(
-        self, actor: Actor, sdp: str, labels: Mapping[str, TrackLabel], purpose: Purpose, session_id: str
-    ) -> tuple[MediaPeer, str]:
-        held = sum(peer.actor.account_id == actor.account_id for peer in self._roads.peers.values())
-        if held >= self._config.media.max_peers_per_account:
-            raise TooMany("too_many_connections", "This account holds as many media connections as it may.")
-        opened = self._media.open_peer(self.meeting_id, sdp, labels, purpose)
-        peer = MediaPeer(opened.peer, actor, purpose, session_id, opened.uplinks, opened.slots)
-        if purpose is Purpose.VIEW:
-            for slot in opened.slots:
-                if slot.kind is Kind.VIDEO:
-                    self._media.show(opened.peer, slot.mid, _WHEP_HEIGHT)
-        self._roads.add(peer)
-        return peer, opened.answer
-
-    def _replace_publishers(self, newest: MediaPeer) -> None:
-        for peer in tuple(self._roads.peers.values()):
-            same_seat = peer.actor.seat_id == newest.actor.seat_id
-            if same_seat and peer.purpose is Purpose.PUBLISH and peer is not newest:
-                self._roads.remove(peer.key)
-                self._media.close_peer(peer.key, "moved")
-
-    def _own_session(self, session_id: str, actor: Actor) -> MediaPeer:
-        for peer in self._roads.peers.values():
-            if peer.session_id == session_id and peer.actor.account_id == actor.account_id:
-                return peer
-        raise NotFound("no_such_session")
-
-    def _resumable(self, actor: Actor, resume: str) -> Attendance | None:
-        for attendance in self._attendances.values():
-            if attendance.resume == resume and attendance.actor.account_id == actor.account_id:
-                return attendance
-        return None
-
-    async def _resume(self, attendance: Attendance, actor: Actor, listener: Listener) -> Attendance:
-        attendance.cancel_timers()
-        if attendance.listener is not None:
-            attendance.listener.close("moved", "The session was resumed elsewhere.")
-        attendance.listener = listener
-        attendance.resumed = True
-        await self.arrive(actor)
-        attendance.admitted = not self._in_lobby(actor)
-        peer = self._roads.peers.get(attendance.peer) if attendance.peer is not None else None
-        if peer is not None:
-            listener.feeds(tuple(self._roads.feed(mid, track) for mid, track in peer.wanted.items()))
-        return attendance
-
-    async def _clear_seat(self, seat_id: str, take_over: bool) -> None:
-        for attendance in [a for a in self._attendances.values() if a.actor.seat_id == seat_id]:
-            if attendance.listener is not None and not take_over:
-                raise Conflict("seat_taken", "Another tab or device is connected as this endpoint.")
-            self._say_goodbye(attendance, "moved", "Another tab or device took this seat.")
-            self._forget(attendance)
-
-    def _forget(self, attendance: Attendance) -> bool:
-        """Drop an attendance with its media; False where it was gone already."""
-        if self._attendances.get(attendance.session) is not attendance:
-            return False
-        del self._attendances[attendance.session]
-        attendance.cancel_timers()
-        if attendance.peer is not None:
-            self._roads.remove(attendance.peer)
-            self._media.close_peer(attendance.peer)
-            attendance.peer = None
-        return True
-
-    @staticmethod
-    def _say_goodbye(attendance: Attendance, code: str, detail: str) -> None:
-        if attendance.listener is not None:
-            attendance.listener.close(code, detail)
-            attendance.listener = None
-
-    def _is_connected(self, actor: Actor) -> bool:
-        live = [a.actor for a in self._attendances.values() if a.listener is not None]
-        live += [p.actor for p in self._roads.peers.values() if p.purpose is not Purpose.SESSION]
-        if actor.seat_id is not None:
-            return any(other.seat_id == actor.seat_id for other in live)
-        return any(other.account_id == actor.account_id for other in live)
-
-    def _in_lobby(self, actor: Actor) -> bool:
-        return actor.seat_id is not None and self.room.presence(actor.seat_id) is Presence.LOBBY
-
-    def _watching(self, session_id: str) -> Mapping[str, str]:
-        attendance = self._attendances.get(session_id)
-        return attendance.watching if attendance is not None else {}
-
-    def _raise_alarm(self, code: str, detail: str, since: float, active: bool) -> None:
-        if active:
-            self._alarms[code] = (code, detail, since, active)
-        else:
-            self._alarms.pop(code, None)
-        for attendance in self._attendances.values():
-            if attendance.listener is not None and attendance.actor.role in _MODERATING:
-                attendance.listener.alarm(code, detail, since, active)
-
-    def _watch_links(self) -> None:
-        if self._links_timer is None:
-            self._links_timer = asyncio.get_running_loop().call_later(_LINKS_EVERY_S, self._tell_links)
-
-    def _tell_links(self) -> None:
-        self._links_timer = None
-        if not self._attendances:
-            return
-        seats = {peer.actor.seat_id for peer in self._roads.peers.values() if peer.actor.seat_id is not None}
-        links = {seat_id: self._roads.link(seat_id) for seat_id in seats | self._links.keys()}
-        changed = tuple(link for seat_id, link in links.items() if self._links.get(seat_id) != link)
-        for attendance in self._attendances.values():
-            if attendance.listener is None:
-                continue
-            if attendance.actor.role in _MODERATING:
-                attendance.listener.links(changed)
-            else:
-                attendance.listener.links(tuple(link for link in changed if link.seat_id == attendance.actor.seat_id))
-        self._links = {seat_id: link for seat_id, link in links.items() if link.media != "none"}
-        self._watch_links()
+    # --- background ------------------------------------------------------------------------------
 
     def _spawn_drop(self, actor: Actor) -> None:
-        self._spawn(self.depart(actor, on_purpose=False))
+        self._spawn(self._depart(actor, on_purpose=False))
 
     def _spawn_tick(self) -> None:
         self._spawn(self._tick())
@@ -468,3 +371,8 @@ class LiveMeeting:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("meeting %s: background step failed", self.meeting_id, exc_info=error)
+
+
+def _is_meant(effect: Expel, actor: Actor) -> bool:
+    by_seat = effect.seat_id is not None and actor.seat_id == effect.seat_id
+    return by_seat or (effect.account_id is not None and actor.account_id == effect.account_id)

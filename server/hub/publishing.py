@@ -7,6 +7,7 @@ source: the newest WHIP publisher that is connected, else the session. Everythin
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from server.hub.ports import Feed
 from server.room.commands import Actor
 from server.sfu.ports import PeerKey, SlotSpec, TrackLabel, UplinkSpec
 from server.sfu.router import TrackId
@@ -26,6 +27,7 @@ class MediaPeer:
     connected: bool = False
     open_gates: set[TrackId] = field(default_factory=set)
     wanted: dict[str, TrackId | None] = field(default_factory=dict)
+    fed: dict[str, Feed] = field(default_factory=dict)
 
     @property
     def publishes(self) -> bool:

@@ -1,0 +1,61 @@
+"""What the control centre is told beside the room itself: every line's figures and the server's own alarms."""
+
+import asyncio
+
+from server.hub.people import People, may_moderate
+from server.hub.ports import Link, Listener
+from server.hub.roads import Roads
+
+_EVERY_S = 2.0
+
+
+class Bulletin:
+    """Moderators and operators get all links that changed, an endpoint its own, every two seconds."""
+
+    def __init__(self, people: People, roads: Roads) -> None:
+        self._people = people
+        self._roads = roads
+        self._links: dict[str, Link] = {}
+        self._alarms: dict[str, tuple[str, str, float, bool]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin telling; it stops by itself when nobody attends any more."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_EVERY_S, self._tell_links)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def raise_alarm(self, code: str, detail: str, since: float, active: bool) -> None:
+        """Tell an alarm now, and later to whoever comes while it is active."""
+        if active:
+            self._alarms[code] = (code, detail, since, active)
+        else:
+            self._alarms.pop(code, None)
+        for attendance, listener in self._people.listening():
+            if may_moderate(attendance.actor):
+                listener.alarm(code, detail, since, active)
+
+    def greet(self, listener: Listener) -> None:
+        """Tell a moderator who just came what is known already."""
+        for alarm in self._alarms.values():
+            listener.alarm(*alarm)
+        if self._links:
+            listener.links(tuple(self._links.values()))
+
+    def _tell_links(self) -> None:
+        self._timer = None
+        if not self._people:
+            return
+        links = {seat_id: self._roads.link(seat_id) for seat_id in self._roads.seats() | self._links.keys()}
+        changed = {seat_id: link for seat_id, link in links.items() if self._links.get(seat_id) != link}
+        for attendance, listener in self._people.listening():
+            if may_moderate(attendance.actor):
+                listener.links(tuple(changed.values()))
+            elif attendance.actor.seat_id in changed:
+                listener.links((changed[attendance.actor.seat_id],))
+        self._links = {seat_id: link for seat_id, link in links.items() if link.media != "none"}
+        self.start()
