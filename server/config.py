@@ -29,12 +29,27 @@ class FloorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Signalling limits. Sizes in bytes, rates per second."""
+    """Signalling limits. Sizes in bytes, rates per second, times in seconds.
+
+    ``heartbeat_s``: a WebSocket that answers no ping for one and a half of these is lost. ``stall_s``: one that takes
+    nothing for so long is closed. ``session_check_s``: how often a live WebSocket's sign-in is looked at again.
+    ``utc_offset_minutes``: where a day starts in ``GET /api/meetings?day=``.
+    """
 
     max_body_bytes: int = 262_144
     max_message_bytes: int = 131_072
     messages_per_s: float = 30.0
     message_burst: int = 120
+    requests_per_s: float = 100.0
+    request_burst: int = 1_000
+    max_connections: int = 4_000
+    max_connections_per_account: int = 32
+    hello_timeout_s: float = 10.0
+    heartbeat_s: float = 10.0
+    stall_s: float = 15.0
+    session_check_s: float = 60.0
+    body_timeout_s: float = 15.0
+    utc_offset_minutes: int = 420
     session_idle_s: float = 12 * 3600.0
     session_absolute_s: float = 7 * 24 * 3600.0
     login_failures: int = 5

@@ -1,6 +1,6 @@
-"""The wire: every WebSocket and REST body as a msgspec Struct (pure). docs/protocol.md is held to this by a test.
+"""The wire: every WebSocket message as a msgspec Struct (pure). docs/protocol.md is held to this by a test.
 
-WebSocket: JSON text frames, tagged by ``type``. The client speaks first (``hello``). ``VERSION`` grows only with
+JSON text frames, tagged by ``type``. The client speaks first (``hello``). ``VERSION`` grows only with
 an incompatible change; unknown fields in messages from the server are to be ignored by clients.
 """
 
@@ -114,7 +114,7 @@ class IceServer(msgspec.Struct, frozen=True):
 
 
 class Welcome(_FromServer, frozen=True, tag="welcome"):
-    """``resumed``: the session went on, keep the peer connection. ``waiting``: you are in the lobby."""
+    """``resumed``: the session went on, keep the peer connection. In the lobby the room shows only the own seat."""
 
     version: int
     session: str
@@ -203,11 +203,13 @@ class Done(_FromServer, frozen=True, tag="done"):
 
 
 class Refusal(_FromServer, frozen=True, tag="error"):
-    """``id`` of the command refused; None: not about a command. Codes are listed in docs/protocol.md."""
+    """``id`` of the command refused; None: not about a command. ``about``: the type of the message refused, or
+    empty. Codes are listed in docs/protocol.md."""
 
     id: int | None
     code: str
     detail: str
+    about: str = ""
 
 
 class Pong(_FromServer, frozen=True, tag="pong"):
@@ -248,69 +250,3 @@ FromServer = (
     | GoodBye
     | Alarm
 )
-
-
-# --- REST bodies ------------------------------------------------------------------------------------
-
-
-class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    username: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
-    password: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
-
-
-class Me(msgspec.Struct, frozen=True):
-    """The signed-in account. ``roles``: administrator, operator, chair, endpoint, archivist, observer."""
-
-    account_id: str
-    username: str
-    name: str
-    roles: tuple[str, ...]
-    endpoint_id: str | None
-
-
-class MeetingSummary(msgspec.Struct, frozen=True):
-    """``state``: scheduled, open or ended. ``my_role`` as MeetingRole; None: not invited (administrators)."""
-
-    meeting_id: str
-    title: str
-    host_agency: str
-    starts_at: float
-    ends_at: float
-    state: str
-    my_role: str | None
-    endpoints: int
-    present: int
-
-
-class Meetings(msgspec.Struct, frozen=True):
-    meetings: tuple[MeetingSummary, ...]
-
-
-class FloorRequestBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    subject: Annotated[str, msgspec.Meta(max_length=200)] = ""
-
-
-class LineTestResult(msgspec.Struct, frozen=True):
-    """Answer to ``POST /api/line-test``: how many octets arrived, and the server's clock."""
-
-    octets: int
-    server_time: float
-
-
-class GrantBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    duration_s: Annotated[float, msgspec.Meta(ge=5, le=86_400)] | None = None
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """RFC 9457 problem details; ``code`` is stable."""
-
-    type: str
-    title: str
-    status: int
-    code: str
-    detail: str
-
-
-REST_REQUESTS = (SignIn, FloorRequestBody, GrantBody)
-REST_RESPONSES = (Me, Meetings, MeetingSummary, RoomView, FloorView, LineTestResult, Problem)
-"""What travels over REST, for the generated TypeScript and OpenAPI."""
