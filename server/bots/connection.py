@@ -1,0 +1,269 @@
+"""One virtual endpoint's media connection: a UDP socket, ICE, DTLS-SRTP, counters. Thin: decisions are elsewhere."""
+
+import asyncio
+import secrets
+import socket
+from collections import Counter
+from collections.abc import Callable
+
+from aiortc.rtp import RtcpPacket
+
+from server.bots.ice import IceClient
+from server.bots.offer import Credentials, OfferPlan, RemoteAnswer, build_offer
+from server.bots.reception import Arrivals, Reception
+from server.bots.reports import Feedback, Reporter
+from server.bots.streams import RtpStream
+from server.clock import Clock
+from server.errors import Unavailable
+from server.transport.dtls import DtlsCertificate, DtlsConnection, DtlsState, Fingerprint
+from server.transport.srtp import SrtpSession
+
+RECEIVE_BUFFER_OCTETS = 1 << 20
+_DATAGRAM_OCTETS = 2_048
+_DRAIN = 64
+"""Datagrams taken from one socket before others have their turn."""
+
+
+class MediaConnection:
+    """Make it, send ``offer_sdp``, then ``await connect(answer)``. ``closed`` is set when it is over, for ``reason``.
+
+    Outgoing streams are made with ``add_stream`` (keyframe requests for them call back) and sent with ``send_rtp``.
+    Incoming slots are counted in ``reception``; ``listen`` decrypts one of them for a sink.
+    """
+
+    def __init__(self, clock: Clock, plan: OfferPlan, certificate: DtlsCertificate) -> None:
+        self.plan = plan
+        self.reception = Reception()
+        self.rtcp_seen: Counter[str] = Counter()
+        self.drops: Counter[str] = Counter()
+        self.closed = asyncio.Event()
+        self.reason: str | None = None
+        self.srtp: SrtpSession | None = None
+        self._clock = clock
+        self._certificate = certificate
+        self._ufrag, self._pwd = secrets.token_hex(4), secrets.token_hex(12)
+        self._connected = asyncio.Event()
+        self._socket: socket.socket | None = None
+        self._ice: IceClient | None = None
+        self._dtls: DtlsConnection | None = None
+        self._reporter = Reporter(self.reception)
+        self._timer: asyncio.TimerHandle | None = None
+        self._remote: tuple[str, int] = ("", 0)
+
+    @property
+    def offer_sdp(self) -> str:
+        """The offer; the same text every time."""
+        fingerprint = self._certificate.fingerprint()
+        return build_offer(
+            self.plan, Credentials(self._ufrag, self._pwd, f"{fingerprint.algorithm} {fingerprint.value}")
+        )
+
+    def add_stream(self, stream: RtpStream, on_keyframe_request: Callable[[], None] | None = None) -> None:
+        """Report on ``stream`` (SR), answer NACKs for it, pass keyframe requests on."""
+        self._reporter.add(stream, on_keyframe_request)
+
+    def listen(self, mid: str, sink: Callable[[bytes, float], None] | None) -> None:
+        """Decrypt the slot's packets for ``sink`` from now on; None stops it. Raises KeyError for an unknown mid."""
+        self.reception.by_mid[mid].sink = sink
+
+    async def connect(self, answer: RemoteAnswer, timeout_s: float = 15.0) -> None:
+        """ICE and DTLS. Raises Unavailable("media_failed") where they do not succeed in time."""
+        for slot in answer.slots:
+            self.reception.expect(slot.mid, slot.ssrc)
+            if slot.rtx_ssrc:
+                self.reception.expect_retransmissions(slot.mid, slot.rtx_ssrc)
+        self._remote = answer.address
+        self._socket = _open_socket(answer.address)
+        asyncio.get_running_loop().add_reader(self._socket, self._on_readable)
+        now = self._clock.now()
+        self._ice = IceClient(
+            local_ufrag=self._ufrag,
+            local_pwd=self._pwd,
+            remote_ufrag=answer.ufrag,
+            remote_pwd=answer.pwd,
+            tie_breaker=secrets.randbits(64),
+            now=now,
+        )
+        fingerprints = [Fingerprint(*text.split(" ", 1)) for text in answer.fingerprints]
+        self._dtls = DtlsConnection(self._certificate, fingerprints, server=False)
+        self._tick()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._connected.wait()
+        except TimeoutError:
+            state = "no answer to ICE checks" if not self._ice.connected else "the DTLS handshake did not finish"
+            self.close("timeout")
+            raise Unavailable("media_failed", f"{state} from {answer.address[0]}:{answer.address[1]}") from None
+        if self.reason is not None:
+            raise Unavailable("media_failed", f"the media connection ended at once: {self.reason}")
+
+    def send_rtp(self, packet: bytes) -> None:
+        """Protect and send; nothing where the connection is not up (media may come before and after)."""
+        if self.srtp is not None:
+            protected = self.srtp.protect(packet)
+            if protected is not None:
+                self.send_raw(protected)
+
+    def send_rtcp(self, packet: bytes) -> None:
+        """Protect and send an RTCP compound."""
+        if self.srtp is not None:
+            protected = self.srtp.protect_rtcp(packet)
+            if protected is not None:
+                self.send_raw(protected)
+
+    def send_raw(self, datagram: bytes) -> None:
+        """Send octets as they are, from the address the server knows."""
+        if self._socket is None:
+            return
+        try:
+            self._socket.send(datagram)
+        except BlockingIOError:
+            self.drops["socket_full"] += 1
+        except OSError:  # ICMP port unreachable: the server is gone or not yet back; consent decides
+            self.drops["socket_error"] += 1
+
+    def close(self, reason: str = "closed") -> None:
+        """End it (close_notify, socket closed). Idempotent."""
+        if self.closed.is_set():
+            return
+        self.reason = reason
+        if self._dtls is not None:
+            self._dtls.close()
+            self._flush_dtls()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+            self._socket = None
+        self.srtp = None
+        self.closed.set()
+        self._connected.set()
+
+    # --- in ---
+
+    def _on_readable(self) -> None:
+        now = self._clock.now()
+        for _ in range(_DRAIN):
+            if self._socket is None:
+                return
+            try:
+                datagram = self._socket.recv(_DATAGRAM_OCTETS)
+            except BlockingIOError:
+                return
+            except OSError:
+                self.drops["socket_error"] += 1
+                return
+            self._on_datagram(datagram, now)
+
+    def _on_datagram(self, datagram: bytes, now: float) -> None:
+        """Demultiplex by the first octet (RFC 7983)."""
+        if len(datagram) < 2:
+            return
+        first = datagram[0]
+        if 128 <= first <= 191:
+            if 192 <= datagram[1] <= 223:
+                self._on_rtcp(datagram, now)
+            elif len(datagram) >= 12:
+                self._on_rtp(datagram, now)
+        elif 20 <= first <= 63:
+            self._on_dtls(datagram, now)
+        elif first <= 3 and self._ice is not None:
+            response = self._ice.receive(datagram, self._remote, now)
+            if response is not None:
+                self.send_raw(response)
+            if self._ice.connected and self._dtls is not None and self._dtls.state is DtlsState.NEW:
+                self._dtls.start(now)
+                self._flush_dtls()
+                self._arm()
+
+    def _on_rtp(self, datagram: bytes, now: float) -> None:
+        arrivals: Arrivals | None = self.reception.by_ssrc.get(int.from_bytes(datagram[8:12], "big"))
+        if arrivals is None:
+            self.reception.unknown += 1
+            return
+        arrivals.count(datagram[2] << 8 | datagram[3], len(datagram))
+        if arrivals.sink is not None and self.srtp is not None:
+            packet = self.srtp.unprotect(datagram)
+            if packet is not None:
+                arrivals.sink(packet, now)
+
+    def _on_rtcp(self, datagram: bytes, now: float) -> None:
+        compound = self.srtp.unprotect_rtcp(datagram) if self.srtp is not None else None
+        if compound is None:
+            return
+        try:
+            packets = RtcpPacket.parse(compound)
+        except ValueError:
+            self.drops["malformed_rtcp"] += 1
+            return
+        feedback: Feedback = self._reporter.receive(packets, now)
+        self.rtcp_seen.update(feedback.kinds)
+        for packet in feedback.retransmissions:
+            self.send_rtp(packet)
+
+    def _on_dtls(self, datagram: bytes, now: float) -> None:
+        if self._dtls is None:
+            return
+        self._dtls.receive(datagram, now)
+        self._flush_dtls()
+        if self._dtls.state is DtlsState.CONNECTED and self.srtp is None and self._dtls.keys is not None:
+            self.srtp = SrtpSession(self._dtls.keys, self.drops)
+            self._connected.set()
+        elif self._dtls.state in (DtlsState.FAILED, DtlsState.CLOSED):
+            self.close(self._dtls.failure or "dtls_closed")
+            return
+        self._arm()
+
+    def _flush_dtls(self) -> None:
+        if self._dtls is not None:
+            for datagram in self._dtls.take_output():
+                self.send_raw(datagram)
+
+    # --- time ---
+
+    def _tick(self) -> None:
+        self._timer = None
+        now = self._clock.now()
+        if self._ice is None or self._dtls is None:
+            return
+        if self._ice.expired(now):
+            self.close("consent_expired")
+            return
+        check = self._ice.tick(now)
+        if check is not None:
+            self.send_raw(check)
+        self._dtls.tick(now)
+        self._flush_dtls()
+        if self.srtp is not None:
+            report = self._reporter.tick(now)
+            if report is not None:
+                self.send_rtcp(report)
+        self._arm()
+
+    def _arm(self) -> None:
+        if self._ice is None or self._dtls is None or self.closed.is_set():
+            return
+        deadlines = [self._ice.next_deadline()]
+        handshake = self._dtls.next_deadline()
+        if handshake is not None:
+            deadlines.append(handshake)
+        if self.srtp is not None:
+            deadlines.append(self._reporter.next_deadline())
+        if self._timer is not None:
+            self._timer.cancel()
+        delay = max(0.0, min(deadlines) - self._clock.now())
+        self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+
+
+def _open_socket(remote: tuple[str, int]) -> socket.socket:
+    family = socket.AF_INET6 if ":" in remote[0] else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_DGRAM)
+    opened.setblocking(False)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_OCTETS)
+    try:
+        opened.connect(remote)
+    except OSError as error:
+        opened.close()
+        raise Unavailable("media_failed", f"no way to {remote[0]}:{remote[1]}: {error.strerror}") from error
+    return opened
