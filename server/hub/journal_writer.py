@@ -3,21 +3,26 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from server.clock import Clock
 from server.errors import Conflict, Unavailable
+from server.room.commands import Command
 from server.room.effects import Persist
-from server.store.journal import Journal
 
 logger = logging.getLogger(__name__)
 
 Alarm = Callable[[str, str, float, bool], None]
 
-_PATIENCE_S = 2.0
-_RETRY_S = 1.0
 _MAX_PENDING = 10_000
 _BATCH = 500
+
+
+class Appendable(Protocol):
+    """``store.journal.Journal``, or one that fails on purpose in a test."""
+
+    async def append(self, meeting_id: str, entries: Sequence[tuple[int, float, Command | None]]) -> None: ...
 
 
 class JournalWriter:
@@ -28,7 +33,18 @@ class JournalWriter:
     the alarm.
     """
 
-    def __init__(self, journal: Journal, meeting_id: str, clock: Clock, alarm: Alarm) -> None:
+    def __init__(
+        self,
+        journal: Appendable,
+        meeting_id: str,
+        clock: Clock,
+        alarm: Alarm,
+        *,
+        patience_s: float = 2.0,
+        retry_s: float = 1.0,
+    ) -> None:
+        self._patience_s = patience_s
+        self._retry_s = retry_s
         self._journal = journal
         self._meeting_id = meeting_id
         self._clock = clock
@@ -40,7 +56,7 @@ class JournalWriter:
         self.lost = 0
 
     async def append(self, entries: list[Persist]) -> None:
-        """Return when everything is written, or after ``_PATIENCE_S``; at once while the store is failing."""
+        """Return when everything is written, or after ``patience_s``; at once while the store is failing."""
         if not entries:
             return
         for entry in entries:
@@ -56,16 +72,16 @@ class JournalWriter:
 
     async def close(self) -> None:
         """Give what is left one last chance; what cannot be written is logged as lost."""
-        if self._task is None:
+        if (task := self._task) is None:
             return
         await self._wait()
-        self._task.cancel()
+        task.cancel()
         if self._pending:
             logger.error("journal of %s closed with %d entries unwritten", self._meeting_id, len(self._pending))
 
     async def _wait(self) -> None:
         try:
-            async with asyncio.timeout(_PATIENCE_S):
+            async with asyncio.timeout(self._patience_s):
                 await self._written.wait()
         except TimeoutError:
             self._fail("the store does not answer")
@@ -77,7 +93,7 @@ class JournalWriter:
                 await self._journal.append(self._meeting_id, [(e.seq, e.at, e.command) for e in batch])
             except Unavailable as error:
                 self._fail(error.detail)
-                await asyncio.sleep(_RETRY_S)
+                await asyncio.sleep(self._retry_s)
                 continue
             except Conflict as error:
                 # The lines are there already: a commit whose answer was lost, or a second server on this data.
