@@ -1,0 +1,1 @@
+"""The database: tables, migrations, the room journal. What lies here survives a ``kill -9``."""

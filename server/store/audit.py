@@ -1,8 +1,11 @@
 """Who did what, when, from where."""
 
 import msgspec
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.store.store import Store
+from server.store.tables import AuditRow
 
 
 class AuditLine(msgspec.Struct, frozen=True):
@@ -17,12 +20,25 @@ class AuditLine(msgspec.Struct, frozen=True):
 
 
 class AuditLog:
+    """Append-only. Raises Unavailable."""
+
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def append(self, line: AuditLine) -> None:
-        raise NotImplementedError
+        async with self._store.write() as session:
+            await write_line(session, line)
 
     async def latest(self, limit: int = 100) -> list[AuditLine]:
         """Newest first."""
-        raise NotImplementedError
+        newest = select(AuditRow).order_by(AuditRow.line_id.desc()).limit(limit)
+        async with self._store.read() as session:
+            return [
+                AuditLine(row.at, row.action, row.account_id, row.remote, row.target, row.detail)
+                for row in await session.scalars(newest)
+            ]
+
+
+async def write_line(session: AsyncSession, line: AuditLine) -> None:
+    """In the transaction of what it speaks of: both happen or neither."""
+    await session.execute(insert(AuditRow), msgspec.structs.asdict(line))

@@ -1,38 +1,178 @@
-"""The database: opened once, migrated at open, used through ``read()`` and ``write()``."""
+"""The database: opened once, checked and migrated at open, used through ``read()`` and ``write()``.
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+Times a caller can be made to wait add up to less than 5 s (SCENARIOS row 15): our own queue of writers, then the
+pool, then a lock that another process holds.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+
+from server.errors import Unavailable
+from server.store.migrate import upgrade
+
+logger = logging.getLogger(__name__)
+
+_WRITER_WAIT_S = 2.0
+_POOL_WAIT_S = 1.0
+_BUSY_WAIT_S = 1.5
+_READERS = 8
 
 
 def sqlite_url(path: Path) -> str:
     """The URL of a SQLite file."""
-    return f"sqlite+aiosqlite:///{path}"
+    return URL.create("sqlite+aiosqlite", database=str(path)).render_as_string(hide_password=False)
 
 
 class Store:
     """Raises Unavailable("store_unavailable") within 5 s where the database is locked, full or damaged."""
 
     def __init__(self, url: str) -> None:
-        self.url = url
+        parsed = make_url(url)
+        self._sqlite = parsed.get_backend_name() == "sqlite"
+        self._url = parsed.set(drivername="sqlite+aiosqlite" if self._sqlite else "postgresql+asyncpg")
+        self._engine: AsyncEngine | None = None
+        # SQLite has one writer at a time and an unfair way of waiting (it polls). A queue of our own is fair.
+        self._writer = asyncio.Lock()
 
     async def open(self) -> None:
         """Check, migrate, connect. Raises Unavailable (``store_damaged``, ``store_newer``, ``store_unavailable``)."""
-        raise NotImplementedError
+        if self._sqlite:
+            self._make_private()
+        with _refusals():
+            await self._migrate()
+        self._engine = _make_engine(self._url, foreign_keys=True)
 
     async def close(self) -> None:
-        raise NotImplementedError
+        """Close all connections. Closing twice, or what was never opened, changes nothing."""
+        if self._engine is not None:
+            engine, self._engine = self._engine, None
+            await engine.dispose()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """A session for reading: one consistent snapshot."""
-        raise NotImplementedError
-        yield
+        """A session for reading: one snapshot. Nothing of it is written."""
+        with _refusals():
+            async with AsyncSession(self._opened(), expire_on_commit=False, autoflush=False) as session:
+                yield session
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
         """A session in one transaction, committed at the end of the block, rolled back by any exception."""
-        raise NotImplementedError
+        engine = self._opened().execution_options(immediate=True)
+        with _refusals():
+            async with self._turn(), AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+                await session.connection()  # the lock is taken here, not at the block's first statement
+                yield session
+
+    def _opened(self) -> AsyncEngine:
+        if self._engine is None:
+            raise Unavailable("store_unavailable", "the database is not open")
+        return self._engine
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait for the writer's turn, for a while. PostgreSQL has many writers and needs no turns."""
+        if not self._sqlite:
+            yield
+            return
+        async with asyncio.timeout(_WRITER_WAIT_S):
+            await self._writer.acquire()
+        try:
+            yield
+        finally:
+            self._writer.release()
+
+    def _make_private(self) -> None:
+        """The file holds password hashes: only its owner reads it. SQLite gives its side files the same mode."""
+        path = self._url.database
+        if not path or path == ":memory:":
+            raise Unavailable("store_unavailable", "the database must be a file")
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise Unavailable("store_unavailable", f"{path}: {error.strerror}") from error
+
+    async def _migrate(self) -> None:
+        """On a connection of its own: SQLite rebuilds tables in a migration, which foreign keys would forbid."""
+        engine = _make_engine(self._url, foreign_keys=False, pooled=False)
+        try:
+            async with engine.execution_options(immediate=True).begin() as connection:
+                if self._sqlite:
+                    await connection.run_sync(_check, "integrity_check(1)", self._url.database)
+                await connection.run_sync(upgrade)
+                if self._sqlite:
+                    await connection.run_sync(_check, "foreign_key_check", self._url.database)
+        finally:
+            await engine.dispose()
+
+
+def _make_engine(url: URL, *, foreign_keys: bool, pooled: bool = True) -> AsyncEngine:
+    if not pooled:
+        engine = create_async_engine(url, poolclass=NullPool)
+    else:
+        engine = create_async_engine(url, pool_size=_READERS, max_overflow=_READERS, pool_timeout=_POOL_WAIT_S)
+    if url.get_backend_name() == "sqlite":
+        _teach_sqlite(engine, foreign_keys=foreign_keys)
+    return engine
+
+
+def _teach_sqlite(engine: AsyncEngine, *, foreign_keys: bool) -> None:
+    """WAL: readers never wait for a writer. FULL: a commit is on the disk when it returns, through a power cut too
+    (docs/adr/0003-store.md has the price). The driver's own idea of transactions is switched off: it begins them
+    late, and a reader that turns writer is refused without waiting."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {int(_BUSY_WAIT_S * 1000)}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("immediate", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _check(connection: Connection, pragma: str, path: str | None) -> None:
+    """Both pragmas answer with rows only for what is wrong, but for ``ok``."""
+    wrong = [row for row in connection.execute(text(f"PRAGMA {pragma}")) if row[0] != "ok"]
+    if wrong:
+        raise Unavailable("store_damaged", f"the database {path} is damaged ({wrong[0][0]}): restore it from a backup")
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn the world's faults into Unavailable; our own mistakes (wrong SQL, broken constraints) stay what they are."""
+    try:
         yield
+    except (PoolTimeoutError, TimeoutError, ConnectionError) as error:
+        logger.error("the database does not answer: %s", error)
+        raise Unavailable("store_unavailable", "the database is busy; try again") from error
+    except DBAPIError as error:
+        if not _is_outage(error):
+            raise
+        logger.error("the database failed: %s", error.orig)
+        damaged = type(error) is DatabaseError
+        if damaged:
+            raise Unavailable("store_damaged", f"the database is damaged ({error.orig})") from error
+        raise Unavailable("store_unavailable", f"the database cannot be used now ({error.orig})") from error
+
+
+def _is_outage(error: DBAPIError) -> bool:
+    """``sqlite3`` reports a malformed file as a bare DatabaseError; its children are told apart by type."""
+    return type(error) is DatabaseError or isinstance(error, OperationalError | InterfaceError | InternalError)
