@@ -41,8 +41,8 @@ def missing_packages(packages: list[str]) -> list[str]:
     return [package for package in packages if package not in installed]
 
 
-def ensure_packages(packages: list[str], purpose: str) -> None:
-    """Install what is missing as root; otherwise raise SetupFailed with the command to type."""
+def ensure_packages(packages: list[str], purpose: str, *, as_root: bool = os.geteuid() == 0) -> None:
+    """Install what is missing when root; otherwise raise SetupFailed with the command to type."""
     if not packages:
         return
     if shutil.which("dpkg-query") is None:
@@ -53,7 +53,7 @@ def ensure_packages(packages: list[str], purpose: str) -> None:
     missing = missing_packages(packages)
     if not missing:
         return
-    if os.geteuid() != 0:
+    if not as_root:
         raise SetupFailed(
             f"{purpose} needs Debian packages that are not installed. Please type:\n"
             f"  sudo apt-get update && sudo apt-get install -y --no-install-recommends {' '.join(missing)}"

