@@ -1,4 +1,4 @@
-"""The client's half of ICE towards an ICE-lite server with one candidate (RFC 8445, consent RFC 7675), told the time."""
+"""The client's half of ICE towards an ICE-lite server with one candidate (RFC 8445, RFC 7675), told the time."""
 
 import struct
 
