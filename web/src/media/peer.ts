@@ -1,0 +1,148 @@
+import type { AnsweredSlot, IceServer, OfferedTrack } from '../protocol/types.gen'
+
+/** What the one offer contains. `publish` false: a watcher without a seat, who only receives. */
+export interface PeerPlan {
+  publish: boolean
+  videoSlots: number
+  audioSlots: number
+  simulcast: boolean
+  iceServers: readonly IceServer[]
+}
+
+/** The tracks there are when the offer is made; each may come later or be exchanged without a new offer. */
+export interface LocalTracks {
+  mic: MediaStreamTrack | null
+  camera: MediaStreamTrack | null
+}
+
+/** A receive-only section: one unbroken stream, whatever the server feeds it with. */
+export interface Slot {
+  readonly mid: string
+  readonly kind: 'audio' | 'video'
+  readonly index: number
+  readonly track: MediaStreamTrack
+}
+
+export interface PeerOffer {
+  sdp: string
+  tracks: OfferedTrack[]
+}
+
+/** Worst to best. Bit rates in bit/s; the best layer carries 720p. */
+export const CAMERA_LAYERS: RTCRtpEncodingParameters[] = [
+  { rid: 'q', scaleResolutionDownBy: 4, maxBitrate: 150_000 },
+  { rid: 'h', scaleResolutionDownBy: 2, maxBitrate: 500_000 },
+  { rid: 'f', scaleResolutionDownBy: 1, maxBitrate: 1_500_000 },
+]
+const CAMERA_SINGLE: RTCRtpEncodingParameters[] = [{ maxBitrate: 700_000 }]
+const SCREEN_SINGLE: RTCRtpEncodingParameters[] = [{ maxBitrate: 2_000_000 }]
+
+/** Codecs worth offering: everything else would only make the offer longer than the server takes. */
+const VIDEO_CODECS = ['video/vp8', 'video/h264', 'video/rtx']
+const AUDIO_CODECS = ['audio/opus']
+
+/**
+ * ONE peer connection with ONE offer. Sources are exchanged with `replaceTrack`, slots are fed by the server;
+ * nothing is ever negotiated again. When the connection fails a new MediaPeer replaces this one.
+ */
+export class MediaPeer {
+  readonly pc: RTCPeerConnection
+  private senders: { mic: RTCRtpTransceiver; camera: RTCRtpTransceiver; screen: RTCRtpTransceiver } | null =
+    null
+  private receivers: RTCRtpTransceiver[] = []
+
+  constructor(
+    private readonly plan: PeerPlan,
+    onState: (state: RTCPeerConnectionState) => void,
+    create: (configuration: RTCConfiguration) => RTCPeerConnection = (it) => new RTCPeerConnection(it),
+  ) {
+    this.pc = create({
+      bundlePolicy: 'max-bundle',
+      iceServers: plan.iceServers.map(({ urls, username, credential }) => ({
+        urls: [...urls],
+        ...(username !== null && { username }),
+        ...(credential !== null && { credential }),
+      })),
+    })
+    this.pc.onconnectionstatechange = () => onState(this.pc.connectionState)
+  }
+
+  /** Lay out every section there will ever be and return the offer. Called once. */
+  async offer(local: LocalTracks): Promise<PeerOffer> {
+    if (this.plan.publish) this.layOutSenders(local)
+    for (let index = 0; index < this.plan.audioSlots; index += 1) this.layOutSlot('audio')
+    for (let index = 0; index < this.plan.videoSlots; index += 1) this.layOutSlot('video')
+    await this.pc.setLocalDescription(await this.pc.createOffer())
+    return { sdp: this.pc.localDescription?.sdp ?? '', tracks: this.offeredTracks() }
+  }
+
+  /** Take the server's answer; returns the slots it will feed, in the order of the offer. */
+  async accept(sdp: string, answered: readonly AnsweredSlot[]): Promise<Slot[]> {
+    await this.pc.setRemoteDescription({ type: 'answer', sdp })
+    const byMid = new Map(this.receivers.map((transceiver) => [transceiver.mid, transceiver]))
+    return answered.flatMap(({ mid, kind, index }) => {
+      const transceiver = byMid.get(mid)
+      return transceiver ? [{ mid, kind, index, track: transceiver.receiver.track }] : []
+    })
+  }
+
+  async setMic(track: MediaStreamTrack | null): Promise<void> {
+    await this.senders?.mic.sender.replaceTrack(track)
+  }
+
+  async setCamera(track: MediaStreamTrack | null): Promise<void> {
+    await this.senders?.camera.sender.replaceTrack(track)
+  }
+
+  async setScreen(track: MediaStreamTrack | null): Promise<void> {
+    await this.senders?.screen.sender.replaceTrack(track)
+  }
+
+  stats(): Promise<RTCStatsReport> {
+    return this.pc.getStats()
+  }
+
+  close(): void {
+    this.pc.onconnectionstatechange = null
+    this.pc.close()
+  }
+
+  private layOutSenders(local: LocalTracks): void {
+    const mic = this.pc.addTransceiver(local.mic ?? 'audio', { direction: 'sendonly' })
+    const camera = this.pc.addTransceiver(local.camera ?? 'video', {
+      direction: 'sendonly',
+      sendEncodings: (this.plan.simulcast ? CAMERA_LAYERS : CAMERA_SINGLE).map((layer) => ({ ...layer })),
+    })
+    const screen = this.pc.addTransceiver('video', {
+      direction: 'sendonly',
+      sendEncodings: SCREEN_SINGLE.map((layer) => ({ ...layer })),
+    })
+    prefer(mic, 'audio')
+    prefer(camera, 'video')
+    prefer(screen, 'video')
+    this.senders = { mic, camera, screen }
+  }
+
+  private layOutSlot(kind: 'audio' | 'video'): void {
+    const transceiver = this.pc.addTransceiver(kind, { direction: 'recvonly' })
+    prefer(transceiver, kind)
+    this.receivers.push(transceiver)
+  }
+
+  private offeredTracks(): OfferedTrack[] {
+    if (!this.senders) return []
+    return Object.entries(this.senders).flatMap(([label, transceiver]) =>
+      transceiver.mid === null ? [] : [{ mid: transceiver.mid, label: label as OfferedTrack['label'] }],
+    )
+  }
+}
+
+/** VP8 first, then H.264. What a browser cannot be told it simply offers in full. */
+function prefer(transceiver: RTCRtpTransceiver, kind: 'audio' | 'video'): void {
+  if (typeof transceiver.setCodecPreferences !== 'function') return
+  const wanted = kind === 'audio' ? AUDIO_CODECS : VIDEO_CODECS
+  const codecs = RTCRtpReceiver.getCapabilities?.(kind)?.codecs ?? []
+  const rank = (codec: RTCRtpCodec) => wanted.indexOf(codec.mimeType.toLowerCase())
+  const chosen = codecs.filter((codec) => rank(codec) >= 0).sort((a, b) => rank(a) - rank(b))
+  if (chosen.length > 0) transceiver.setCodecPreferences(chosen)
+}
