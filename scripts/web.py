@@ -36,7 +36,7 @@ def ensure_client_built(environment: dict[str, str]) -> None:
     if BUILT_PAGE.is_file() and _read(BUILD_STAMP) == wanted:
         return
     print("Building the web client ...", flush=True)
-    npm(environment, "run", "--silent", "build")
+    npm(environment, "run", "--silent", "build", "--", "--logLevel=warn")
     BUILD_STAMP.write_text(wanted, "utf-8")
 
 
