@@ -21,7 +21,7 @@ def office_colour(index: int) -> tuple[int, int, int]:
 
 
 def office_picture(index: int, name: str) -> Drawing:
-    """A drawing of endpoint ``index`` called ``name``: a plain figure that sways, and its name below."""
+    """Endpoint ``index`` called ``name``: a figure that sways, its name above (web clients write theirs below)."""
 
     def draw(width: int, height: int, frame: int, frames: int) -> Image.Image:
         turn = 2 * math.pi * frame / frames
@@ -40,13 +40,13 @@ def office_picture(index: int, name: str) -> Drawing:
 def _draw_person(pen: ImageDraw.ImageDraw, width: int, height: int, sway: float, colour: tuple[int, int, int]) -> None:
     centre = width / 2 + sway * width * 0.04
     head = height * 0.15
-    pen.ellipse((centre - head, height * 0.2 - head * 0.2, centre + head, height * 0.2 + head * 1.8), fill=colour)
-    pen.ellipse((centre - head * 2.2, height * 0.55, centre + head * 2.2, height * 1.3), fill=colour)
+    pen.ellipse((centre - head, height * 0.24, centre + head, height * 0.24 + 2 * head), fill=colour)
+    pen.ellipse((centre - head * 2.2, height * 0.6, centre + head * 2.2, height * 1.35), fill=colour)
 
 
 def _draw_clock(pen: ImageDraw.ImageDraw, width: int, height: int, turn: float) -> None:
     radius = height * 0.08
-    x, y = width - 1.6 * radius, 1.6 * radius
+    x, y = width - 1.6 * radius, height * 0.16 + 1.6 * radius
     pen.ellipse((x - radius, y - radius, x + radius, y + radius), outline=(240, 240, 240), width=max(1, height // 120))
     tip = (x + 0.8 * radius * math.sin(turn), y - 0.8 * radius * math.cos(turn))
     pen.line((x, y, *tip), fill=(240, 240, 240), width=max(1, height // 90))
@@ -60,5 +60,5 @@ def _draw_name(pen: ImageDraw.ImageDraw, width: int, height: int, name: str) -> 
         size_px -= 1
         font, _ = find_font(size_px)
     band = height * 0.16
-    pen.rectangle((0, height - band, width, height), fill=(20, 24, 30))
-    pen.text((width / 2, height - band / 2), text, font=font, fill=(245, 245, 245), anchor="mm")
+    pen.rectangle((0, 0, width, band), fill=(20, 24, 30))
+    pen.text((width / 2, band / 2), text, font=font, fill=(245, 245, 245), anchor="mm")
