@@ -12,6 +12,7 @@ Drawing = Callable[[int, int, int, int], Image.Image]
 """(width, height, frame index, frames in the loop) -> an RGB picture of that size; the loop must close."""
 
 _GOLDEN_ANGLE = 0.381966
+_SMALLEST_PX = 9
 
 
 def office_colour(index: int) -> tuple[int, int, int]:
@@ -53,12 +54,16 @@ def _draw_clock(pen: ImageDraw.ImageDraw, width: int, height: int, turn: float) 
 
 
 def _draw_name(pen: ImageDraw.ImageDraw, width: int, height: int, name: str) -> None:
-    size_px = max(10, height // 10)
+    band = height * 0.16
+    size_px = max(_SMALLEST_PX, height // 10)
     font, vietnamese = find_font(size_px)
     text = writable(name, vietnamese)
-    while size_px > 8 and pen.textlength(text, font=font) > width * 0.92:
+    while size_px > _SMALLEST_PX and pen.textlength(text, font=font) > width * 0.92:
         size_px -= 1
         font, _ = find_font(size_px)
-    band = height * 0.16
+    if pen.textlength(text, font=font) > width * 0.92:
+        while text and pen.textlength(text + "…", font=font) > width * 0.92:
+            text = text[:-1]
+        text += "…"
     pen.rectangle((0, 0, width, band), fill=(20, 24, 30))
     pen.text((width / 2, band / 2), text, font=font, fill=(245, 245, 245), anchor="mm")

@@ -145,9 +145,8 @@ class MeetingSocket:
                 self._answer("answer", message)
             case messages.Done(id=number):
                 self._answer(number, message)
-            case messages.Refusal(id=None):
-                # Not about a command: it answers the hello or the offer where one is waiting.
-                self._answer("welcome" if "welcome" in self._answers else "answer", message)
+            case messages.Refusal(id=None, about=about):
+                self._answer("answer" if about == "offer" else "welcome", message)
             case messages.Refusal(id=number) if number is not None:
                 self._answer(number, message)
             case messages.GoodBye():
