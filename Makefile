@@ -8,7 +8,7 @@ NPM := $(PYTHON) -m scripts.web
 DATA ?= data
 HTTP ?= 127.0.0.1:8080
 MEDIA ?= 0.0.0.0:5004
-ENDPOINTS ?= 12
+ENDPOINTS ?= 24
 BOTS ?= 0
 
 .DEFAULT_GOAL := help

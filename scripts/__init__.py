@@ -1,4 +1,4 @@
-"""Set-up for people and CI: standard library only, because it runs before anything is installed."""
+"""What make runs. `prepare` and what it imports keep to the standard library: nothing is installed yet when it runs."""
 
 import sys
 

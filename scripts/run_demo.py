@@ -17,6 +17,7 @@ from scripts.debian import SetupFailed
 DIEMCAU = [sys.executable, "-m", "server"]
 READY_WITHIN_S = 30.0
 STOP_WITHIN_S = 15.0
+SHOWN_ENDPOINTS = 8
 ROLES = ("administrator", "chair", "deputy", "operator", "archivist", "observer")
 
 
@@ -38,7 +39,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--http", default="127.0.0.1:8080", metavar="HOST:PORT")
     parser.add_argument("--media", default="0.0.0.0:5004", metavar="HOST:PORT")
-    parser.add_argument("--endpoints", type=int, default=12, help="endpoints of the sample province, at first")
+    parser.add_argument("--endpoints", type=int, default=24, help="endpoints of the sample province, at first")
     parser.add_argument("--bots", type=int, default=0, help="how many of them are moving virtual endpoints")
     return parser.parse_args()
 
@@ -117,13 +118,16 @@ def _stop(child: subprocess.Popen[bytes] | None) -> None:
 
 
 def _sign_ins(demo: dict[str, Any]) -> str:
+    """A table of who may sign in; of the endpoints the first ones, which moving endpoints leave to people."""
     people = [(role, demo[role]) for role in ROLES if role in demo]
-    people += [(f"{endpoint['role']} endpoint", endpoint) for endpoint in demo["endpoints"]]
+    people += [(f"{endpoint['role']} endpoint", endpoint) for endpoint in demo["endpoints"][:SHOWN_ENDPOINTS]]
     rows = [("sign in as", "username", "password", "who")]
     rows += [(role, person["username"], person["password"], person.get("name", "")) for role, person in people]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)) for row in rows]
-    return "\n".join(["", *lines, "", "(kept in demo.json of the data folder, readable by you only)"])
+    more = max(0, len(demo["endpoints"]) - SHOWN_ENDPOINTS)
+    note = f"{more} more endpoints, and these, are in demo.json of the data folder (readable by you only)."
+    return "\n".join(["", *lines, "", note])
 
 
 if __name__ == "__main__":

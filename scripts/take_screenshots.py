@@ -1,0 +1,158 @@
+"""Take docs/screenshots: every page in Vietnamese, on a desktop and on a phone, from a demo with moving endpoints."""
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+from av import VideoFrame
+from PIL import Image
+from playwright.async_api import Browser, Page, Playwright, async_playwright
+
+from scripts.lock import ROOT
+from server.bots.drawing import office_picture
+from tests.support.server_process import ServerProcess
+
+FOLDER = ROOT / "docs/screenshots"
+CHROMIUM = "/usr/bin/chromium"
+ENDPOINTS = 24
+BOTS = 16
+SIZES = {"desktop": (1366, 768), "phone": (390, 844)}
+SETTLED_MS = 2_500  # pictures have come in at the size they are shown at, and notices have gone by
+
+
+async def take_all() -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        async with ServerProcess(folder, endpoints=ENDPOINTS) as server, async_playwright() as playwright:
+            bots = _start_bots(server, folder)
+            try:
+                await _take_pages(playwright, server, folder)
+            finally:
+                bots.terminate()
+                bots.wait()
+
+
+def _start_bots(server: ServerProcess, folder: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "server", "bots", "--data", str(folder / "data"), "--url", server.url]
+    with (folder / "bots.log").open("wb") as log:
+        return subprocess.Popen([*command, "--endpoints", str(BOTS)], cwd=ROOT, stdout=log, stderr=log)
+
+
+async def _take_pages(playwright: Playwright, server: ServerProcess, folder: Path) -> None:
+    chair, commune = server.demo.chair, server.demo.endpoints[1]
+    async with (
+        _browser(playwright, folder, 0, chair.name) as chair_browser,
+        _browser(playwright, folder, 1, commune.name) as commune_browser,
+    ):
+        for size in SIZES:
+            await _take_the_way_in(commune_browser, server, commune.username, commune.password, size)
+        chair_page = await _join(chair_browser, server, chair.username, chair.password, "desktop")
+        attendee = await _join(commune_browser, server, commune.username, commune.password, "desktop")
+        await attendee.get_by_role("button", name="Đăng ký phát biểu").first.click()
+        await chair_page.get_by_text(commune.name).first.wait_for()
+        await _take(chair_page, "chair", "desktop")
+        await _take(attendee, "attendee-queued", "desktop")
+        await chair_page.get_by_role("button", name=f"Mời {commune.name} phát biểu").first.click()
+        await attendee.get_by_text("Đang phát biểu").first.wait_for()
+        await _take(attendee, "attendee", "desktop")
+        await attendee.context.close()
+        attendee = await _join(commune_browser, server, commune.username, commune.password, "phone")
+        await _take(attendee, "attendee", "phone")
+        await chair_page.context.close()
+        chair_page = await _join(chair_browser, server, chair.username, chair.password, "phone")
+        await _take(chair_page, "chair", "phone")
+
+
+async def _take_the_way_in(browser: Browser, server: ServerProcess, username: str, password: str, size: str) -> None:
+    page = await _open(browser, size)
+    await page.goto(server.url)
+    await page.get_by_label("Tên đăng nhập").wait_for()
+    await _take(page, "sign-in", size)
+    await _sign_in(page, username, password)
+    await page.get_by_role("link", name="Vào họp").or_(page.get_by_role("button", name="Vào họp")).first.wait_for()
+    await _take(page, "meetings", size)
+    await page.goto(f"{server.url}/meetings/{server.demo.meeting}/check")
+    await page.get_by_role("button", name="Vào họp").wait_for()
+    await _take(page, "check", size)
+    await page.context.close()
+
+
+async def _join(browser: Browser, server: ServerProcess, username: str, password: str, size: str) -> Page:
+    page = await _open(browser, size)
+    await page.goto(server.url)
+    await _sign_in(page, username, password)
+    await page.goto(f"{server.url}/meetings/{server.demo.meeting}/check")
+    await page.get_by_role("button", name="Vào họp").click()
+    await page.locator("video").first.wait_for()
+    return page
+
+
+async def _sign_in(page: Page, username: str, password: str) -> None:
+    await page.get_by_label("Tên đăng nhập").fill(username)
+    await page.get_by_label("Mật khẩu", exact=True).fill(password)
+    await page.get_by_role("button", name="Đăng nhập").click()
+    await page.wait_for_url("**/meetings")
+
+
+async def _open(browser: Browser, size: str) -> Page:
+    width, height = SIZES[size]
+    phone = size == "phone"
+    context = await browser.new_context(
+        viewport={"width": width, "height": height},
+        device_scale_factor=2 if phone else 1,
+        has_touch=phone,
+        is_mobile=phone,
+        locale="vi-VN",
+        timezone_id="Asia/Ho_Chi_Minh",
+        permissions=["camera", "microphone"],
+    )
+    return await context.new_page()
+
+
+async def _take(page: Page, name: str, size: str) -> None:
+    await page.wait_for_timeout(SETTLED_MS)
+    path = FOLDER / f"{name}-{size}.png"
+    await page.screenshot(path=path)
+    with Image.open(path) as picture:
+        picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(path.relative_to(ROOT), f"{path.stat().st_size // 1024} KiB", flush=True)
+
+
+@asynccontextmanager
+async def _browser(playwright: Playwright, folder: Path, index: int, name: str) -> AsyncIterator[Browser]:
+    """Chromium whose camera shows a drawn office with its name."""
+    camera = _camera_file(folder / f"camera{index}.y4m", index, name)
+    browser = await playwright.chromium.launch(
+        executable_path=CHROMIUM,
+        args=[
+            "--no-sandbox",
+            "--use-fake-ui-for-media-stream",
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-video-capture={camera}",
+            "--autoplay-policy=no-user-gesture-required",
+        ],
+    )
+    try:
+        yield browser
+    finally:
+        await browser.close()
+
+
+def _camera_file(path: Path, index: int, name: str, width: int = 640, height: int = 360, frames: int = 30) -> Path:
+    draw = office_picture(index, name)
+    with path.open("wb") as file:
+        file.write(f"YUV4MPEG2 W{width} H{height} F15:1 Ip A1:1 C420mpeg2\n".encode())
+        for number in range(frames):
+            picture = VideoFrame.from_ndarray(np.asarray(draw(width, height, number, frames)), format="rgb24")
+            file.write(b"FRAME\n" + picture.reformat(format="yuv420p").to_ndarray().tobytes())
+    return path
+
+
+if __name__ == "__main__":
+    asyncio.run(take_all())
