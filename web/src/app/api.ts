@@ -12,7 +12,7 @@ export class ApiError extends Error {
 }
 
 export const api = {
-  me: () => call<Me>('GET', '/api/me'),
+  me: () => call<Me>('GET', '/api/session'),
   signIn: (body: SignIn) => call<Me>('POST', '/api/session', body),
   signOut: () => call<void>('DELETE', '/api/session'),
   /** `day` is YYYY-MM-DD in the province's own time. */

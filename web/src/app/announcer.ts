@@ -1,0 +1,48 @@
+import { ref, watch } from 'vue'
+import { useI18n } from 'vue-i18n'
+
+import type { Meeting } from './meeting'
+
+/** Changes of the floor in words, for people who do not look at the screen just then. */
+export function useAnnouncements(meeting: Meeting) {
+  const { t } = useI18n()
+  const polite = ref('')
+  const urgent = ref('')
+  const { road, voice } = meeting
+
+  watch(road.standing, (now, before) => {
+    if (now.kind === 'lost' || before.kind === 'lost') return
+    if (now.kind === 'speaking' && before.kind !== 'speaking' && before.kind !== 'watching') {
+      urgent.value = voice.muted.value ? t('announce.grantedMuted') : t('announce.granted')
+    } else if (before.kind === 'speaking' && now.kind === 'muted') {
+      urgent.value = t('announce.withdrawn')
+    } else if (now.kind === 'on_deck' && before.kind !== 'on_deck') {
+      urgent.value = t('announce.onDeck')
+    } else if (now.kind === 'queued' && before.kind === 'muted') {
+      polite.value = t('announce.queued', { position: now.position })
+    } else if (
+      now.kind === 'speaking' &&
+      before.kind === 'speaking' &&
+      (now.endsAt ?? 0) > (before.endsAt ?? 0)
+    ) {
+      polite.value = t('announce.extended')
+    }
+  })
+
+  watch(
+    () => road.room.value?.floor,
+    (now, before) => {
+      if (!now || !before) return
+      const own = road.room.value?.you.seat_id
+      const known = new Set(before.holders.map((holder) => holder.seat_id))
+      const fresh = now.holders.find((holder) => !known.has(holder.seat_id) && holder.seat_id !== own)
+      if (fresh) polite.value = t('announce.nowSpeaking', { name: meeting.seatName(fresh.seat_id) })
+      if (!road.may('grant_floor')) return
+      const waiting = new Set(before.queue.map((request) => request.seat_id))
+      const asked = now.queue.find((request) => !waiting.has(request.seat_id))
+      if (asked) polite.value = t('announce.newRequest', { name: meeting.seatName(asked.seat_id) })
+    },
+  )
+
+  return { polite, urgent }
+}
