@@ -69,11 +69,13 @@ class Publisher:
         voice = RtpStream(ssrc, offer.OPUS, 48_000, mid=mic.mid)
         self.microphone = AudioPlayer(appearance.audio, voice, connection.send_rtp, begin_at)
         connection.add_stream(voice)
+        self.streams: list[RtpStream] = [voice]
         self.cameras: list[VideoPlayer] = []
         for (rid, media_ssrc, rtx_ssrc), loop in zip(camera.streams, appearance.video, strict=True):
             stream = RtpStream(media_ssrc, offer.VP8, 90_000, mid=camera.mid, rid=rid, rtx=(rtx_ssrc, offer.VP8_RTX))
             player = VideoPlayer(loop, stream, connection.send_rtp, begin_at)
             connection.add_stream(stream, player.restart)
+            self.streams.append(stream)
             self.cameras.append(player)
 
     def start(self) -> None:
