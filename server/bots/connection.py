@@ -2,12 +2,12 @@
 
 import asyncio
 import secrets
-import socket
 from collections import Counter
 from collections.abc import Callable
 
 from aiortc.rtp import RtcpPacket
 
+from server.bots.datagrams import DatagramSocket
 from server.bots.ice import IceClient
 from server.bots.offer import Credentials, OfferPlan, RemoteAnswer, build_offer
 from server.bots.reception import Arrivals, Reception
@@ -18,8 +18,6 @@ from server.errors import Unavailable
 from server.transport.dtls import DtlsCertificate, DtlsConnection, DtlsState, Fingerprint
 from server.transport.srtp import SrtpSession
 
-RECEIVE_BUFFER_OCTETS = 1 << 20
-_DATAGRAM_OCTETS = 2_048
 _DRAIN = 64
 """Datagrams taken from one socket before others have their turn."""
 
@@ -31,7 +29,10 @@ class MediaConnection:
     Incoming slots are counted in ``reception``; ``listen`` decrypts one of them for a sink.
     """
 
-    def __init__(self, clock: Clock, plan: OfferPlan, certificate: DtlsCertificate) -> None:
+    def __init__(
+        self, clock: Clock, plan: OfferPlan, certificate: DtlsCertificate, *, kernel_times: bool = False
+    ) -> None:
+        """``kernel_times``: tell sinks when the kernel took a packet in, not when we came to look (for measuring)."""
         self.plan = plan
         self.reception = Reception()
         self.rtcp_seen: Counter[str] = Counter()
@@ -43,12 +44,12 @@ class MediaConnection:
         self._certificate = certificate
         self._ufrag, self._pwd = secrets.token_hex(4), secrets.token_hex(12)
         self._connected = asyncio.Event()
-        self._socket: socket.socket | None = None
+        self._socket: DatagramSocket | None = None
+        self._kernel_times = kernel_times
         self._ice: IceClient | None = None
         self._dtls: DtlsConnection | None = None
         self._reporter = Reporter(self.reception)
         self._timer: asyncio.TimerHandle | None = None
-        self._remote: tuple[str, int] = ("", 0)
 
     @property
     def offer_sdp(self) -> str:
@@ -72,9 +73,8 @@ class MediaConnection:
             self.reception.expect(slot.mid, slot.ssrc)
             if slot.rtx_ssrc:
                 self.reception.expect_retransmissions(slot.mid, slot.rtx_ssrc)
-        self._remote = answer.address
-        self._socket = _open_socket(answer.address)
-        asyncio.get_running_loop().add_reader(self._socket, self._on_readable)
+        self._socket = DatagramSocket(answer.address, self.drops, kernel_times=self._kernel_times)
+        asyncio.get_running_loop().add_reader(self._socket.socket, self._on_readable)
         now = self._clock.now()
         self._ice = IceClient(
             local_ufrag=self._ufrag,
@@ -113,14 +113,8 @@ class MediaConnection:
 
     def send_raw(self, datagram: bytes) -> None:
         """Send octets as they are, from the address the server knows."""
-        if self._socket is None:
-            return
-        try:
+        if self._socket is not None:
             self._socket.send(datagram)
-        except BlockingIOError:
-            self.drops["socket_full"] += 1
-        except OSError:  # ICMP port unreachable: the server is gone or not yet back; consent decides
-            self.drops["socket_error"] += 1
 
     def close(self, reason: str = "closed") -> None:
         """End it (close_notify, socket closed). Idempotent."""
@@ -133,7 +127,7 @@ class MediaConnection:
         if self._timer is not None:
             self._timer.cancel()
         if self._socket is not None:
-            asyncio.get_running_loop().remove_reader(self._socket)
+            asyncio.get_running_loop().remove_reader(self._socket.socket)
             self._socket.close()
             self._socket = None
         self.srtp = None
@@ -147,14 +141,10 @@ class MediaConnection:
         for _ in range(_DRAIN):
             if self._socket is None:
                 return
-            try:
-                datagram = self._socket.recv(_DATAGRAM_OCTETS)
-            except BlockingIOError:
+            received = self._socket.receive(now)
+            if received is None:
                 return
-            except OSError:
-                self.drops["socket_error"] += 1
-                return
-            self._on_datagram(datagram, now)
+            self._on_datagram(*received)
 
     def _on_datagram(self, datagram: bytes, now: float) -> None:
         """Demultiplex by the first octet (RFC 7983)."""
@@ -168,8 +158,8 @@ class MediaConnection:
                 self._on_rtp(datagram, now)
         elif 20 <= first <= 63:
             self._on_dtls(datagram, now)
-        elif first <= 3 and self._ice is not None:
-            response = self._ice.receive(datagram, self._remote, now)
+        elif first <= 3 and self._ice is not None and self._socket is not None:
+            response = self._ice.receive(datagram, self._socket.remote, now)
             if response is not None:
                 self.send_raw(response)
             if self._ice.connected and self._dtls is not None and self._dtls.state is DtlsState.NEW:
@@ -254,16 +244,3 @@ class MediaConnection:
             self._timer.cancel()
         delay = max(0.0, min(deadlines) - self._clock.now())
         self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
-
-
-def _open_socket(remote: tuple[str, int]) -> socket.socket:
-    family = socket.AF_INET6 if ":" in remote[0] else socket.AF_INET
-    opened = socket.socket(family, socket.SOCK_DGRAM)
-    opened.setblocking(False)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_OCTETS)
-    try:
-        opened.connect(remote)
-    except OSError as error:
-        opened.close()
-        raise Unavailable("media_failed", f"no way to {remote[0]}:{remote[1]}: {error.strerror}") from error
-    return opened
