@@ -13,8 +13,9 @@ import uvloop
 from server.app import Address, Server, run_until_told, store_for
 from server.clock import SystemClock
 from server.config import load_config
+from server.demo.fill import DemoResult, fill_demo
 from server.errors import DiemcauError
-from server.meetings.demo import DemoResult, fill_demo
+
 
 _DEMO_FILE = "demo.json"
 
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--data", type=Path, required=True)
     demo.add_argument("--endpoints", type=_count, default=12, help="how many endpoints, the main one included")
     demo.add_argument("--json", action="store_true", help="print the sign-ins as JSON")
+    demo.add_argument("--again", action="store_true", help="new sign-ins for a sample province that is there already")
     demo.add_argument("--config", type=Path, metavar="FILE")
     demo.set_defaults(run=_demo)
     return parser
@@ -75,7 +77,7 @@ async def _demo(arguments: argparse.Namespace) -> int:
     store = store_for(arguments.data, load_config(arguments.config))
     await store.open()
     try:
-        result = await fill_demo(store, arguments.endpoints, SystemClock().now())
+        result = await fill_demo(store, arguments.endpoints, SystemClock().now(), again=arguments.again)
     finally:
         await store.close()
     encoded = msgspec.json.encode(result)

@@ -67,7 +67,7 @@ class Door:
         logger.warning("a sign-in from %s failed (%s)", remote, target or "no such user")
         async with self._store.write() as session:
             await record_failure(session, key, source_of(remote), now, now - self._config.login_window_s)
-            await write_line(session, AuditLine(now, "sign_in_failed", remote=remote[:100], target=target))
+            await write_line(session, AuditLine(now, "sign_in_failed", remote=remote, target=target))
 
     async def _admit(self, heard: AccountRow, password: str, remote: str, now: float) -> Session:
         """The account is read again: it may have been disabled, or its password changed, while we were hashing."""
@@ -84,7 +84,7 @@ class Door:
             token = await open_session(
                 session, row.account_id, SessionKind.COOKIE, label="", remote=remote, now=now, lifetime_s=lifetime_s
             )
-            await write_line(session, AuditLine(now, "sign_in", account_id=row.account_id, remote=remote[:100]))
+            await write_line(session, AuditLine(now, "sign_in", account_id=row.account_id, remote=remote))
         return Session(token, account, now + lifetime_s)
 
 

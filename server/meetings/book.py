@@ -64,7 +64,7 @@ class MeetingBook:
                 raise Forbidden("may_not_manage", "meetings are planned by an operator of the host unit")
             await check_moderators(session, meeting, tree)
             wanted = [endpoint_id for endpoint_id, _ in list_seats(meeting)]
-            await book_endpoints(session, wanted, meeting.starts_at, meeting.ends_at)
+            await book_endpoints(session, wanted, meeting.starts_at, meeting.ends_at, now)
             row = await insert_meeting(session, new_id("mtg"), meeting, host.name, account.account_id, now)
             await _note(session, "meeting_created", account, row, now)
             return await _summarise(session, account, row)
@@ -83,7 +83,7 @@ class MeetingBook:
             new = [endpoint_id for endpoint_id in dict.fromkeys(endpoint_ids) if endpoint_id not in before]
             if not new:
                 return ()
-            await book_endpoints(session, new, row.starts_at, row.ends_at)
+            await book_endpoints(session, new, row.starts_at, row.ends_at, now)
             last = await session.scalar(
                 select(func.max(InvitationRow.position)).where(InvitationRow.meeting_id == meeting_id)
             )

@@ -80,9 +80,11 @@ async def check_moderators(session: AsyncSession, meeting: NewMeeting, tree: Uni
             raise InvalidInput("not_a_chair", f"{account_id} may not chair meetings of this unit")
 
 
-async def book_endpoints(session: AsyncSession, endpoint_ids: Sequence[str], starts_at: float, ends_at: float) -> None:
+async def book_endpoints(
+    session: AsyncSession, endpoint_ids: Sequence[str], starts_at: float, ends_at: float, now: float
+) -> None:
     """See that the endpoints exist and are free (article 6.2: no overlap). Locks their rows where the database can,
-    so that of two bookings at the same moment one is first. An open meeting keeps its endpoints until it ends.
+    so that of two bookings at the same moment one is first. A meeting that runs late is taken to end now.
     Raises NotFound("endpoint_unknown"), Conflict("endpoint_booked")."""
     ids = sorted(endpoint_ids)
     locked = select(EndpointRow.endpoint_id).where(EndpointRow.endpoint_id.in_(ids)).order_by(EndpointRow.endpoint_id)
@@ -96,9 +98,9 @@ async def book_endpoints(session: AsyncSession, endpoint_ids: Sequence[str], sta
         .join(MeetingRow, MeetingRow.meeting_id == InvitationRow.meeting_id)
         .where(
             EndpointRow.endpoint_id.in_(ids),
+            MeetingRow.state != MeetingState.ENDED,
             MeetingRow.starts_at < ends_at,
-            (MeetingRow.state == MeetingState.OPEN)
-            | ((MeetingRow.state == MeetingState.SCHEDULED) & (MeetingRow.ends_at > starts_at)),
+            (MeetingRow.ends_at > starts_at) | ((MeetingRow.state == MeetingState.OPEN) & (starts_at < now)),
         )
         .limit(1)
     )

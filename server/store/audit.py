@@ -40,5 +40,6 @@ class AuditLog:
 
 
 async def write_line(session: AsyncSession, line: AuditLine) -> None:
-    """In the transaction of what it speaks of: both happen or neither."""
-    await session.execute(insert(AuditRow), msgspec.structs.asdict(line))
+    """In the transaction of what it speaks of: both happen or neither. Fields are cut to what the table takes."""
+    cut = {"action": line.action[:200], "remote": line.remote[:100], "target": line.target[:200]}
+    await session.execute(insert(AuditRow), msgspec.structs.asdict(line) | cut)

@@ -14,8 +14,8 @@ class AuditRow(Base):
 
     line_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     at: Mapped[Time]
-    action: Mapped[str] = mapped_column(String(60))
+    action: Mapped[str] = mapped_column(String(200))
     account_id: Mapped[Id | None]
     remote: Mapped[str] = mapped_column(String(100))
-    target: Mapped[str] = mapped_column(String(100))
+    target: Mapped[str] = mapped_column(String(200))
     detail: Mapped[Prose]

@@ -185,10 +185,10 @@ def _create_audit() -> None:
         "audit_lines",
         sa.Column("line_id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("at", sa.Double(), nullable=False),
-        sa.Column("action", sa.String(length=60), nullable=False),
+        sa.Column("action", sa.String(length=200), nullable=False),
         sa.Column("account_id", sa.String(length=40), nullable=True),
         sa.Column("remote", sa.String(length=100), nullable=False),
-        sa.Column("target", sa.String(length=100), nullable=False),
+        sa.Column("target", sa.String(length=200), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("line_id", name=op.f("pk_audit_lines")),
     )
