@@ -16,7 +16,6 @@ from server.config import load_config
 from server.demo.fill import DemoResult, fill_demo
 from server.errors import DiemcauError
 
-
 _DEMO_FILE = "demo.json"
 
 
