@@ -1,6 +1,7 @@
-"""Who did what, on what, with what result: a log line always, and a row in the store for what changes the house.
+"""Who asked what, of what, with what result: a log line for every change and every refusal.
 
-Lines are JSON, so nothing that a client sent can break out of its field.
+Lines are JSON, so nothing that a client sent can break out of its field. What the directory and the meeting book
+change they write into the store themselves; here only a known account's overstepping is stored as well.
 """
 
 import logging
@@ -8,7 +9,7 @@ import logging
 import msgspec
 from aiohttp import web
 
-from server.errors import DiemcauError
+from server.errors import DiemcauError, Forbidden
 from server.signaling.auth import ACCOUNT
 from server.signaling.services import services_of
 from server.store.audit import AuditLine
@@ -18,25 +19,36 @@ logger = logging.getLogger("diemcau.audit")
 _MAX_TARGET = 200
 
 
-async def record(request: web.Request, action: str, result: str, *, keep: bool) -> None:
-    """Write down one action. ``result`` is ok or the code of the refusal; ``keep`` also stores it.
+def record(request: web.Request, action: str) -> None:
+    """Log an action that was carried out."""
+    logger.info("%s", _encode(_line(request, action, "ok")))
 
-    A store that cannot take the line does not undo the action; the log line says so.
+
+async def record_refusal(request: web.Request, action: str, refusal: DiemcauError) -> None:
+    """Log a refusal; store it where a signed-in account asked for what it may not have.
+
+    Strangers' attempts are not stored: they must not be able to fill the disk.
     """
+    line = _line(request, action, refusal.code)
+    logger.warning("%s", _encode(line))
+    if line.account_id is not None and isinstance(refusal, Forbidden):
+        try:
+            await services_of(request).audit.append(line)
+        except DiemcauError as error:
+            logger.error("the refusal above could not be stored: %s", error.code)
+
+
+def _line(request: web.Request, action: str, result: str) -> AuditLine:
     account = request.get(ACCOUNT)
-    target = "/".join(request.match_info.values())[:_MAX_TARGET]
-    line = AuditLine(
+    return AuditLine(
         at=services_of(request).clock.now(),
         action=action,
         account_id=account.account_id if account is not None else None,
         remote=request.remote or "",
-        target=target,
+        target="/".join(request.match_info.values())[:_MAX_TARGET],
         detail=result,
     )
-    level = logging.INFO if result == "ok" else logging.WARNING
-    logger.log(level, "%s", msgspec.json.encode(line).decode())
-    if keep:
-        try:
-            await services_of(request).audit.append(line)
-        except DiemcauError as error:
-            logger.error("the line above could not be stored: %s", error.code)
+
+
+def _encode(line: AuditLine) -> str:
+    return msgspec.json.encode(line).decode()

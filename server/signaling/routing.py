@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import msgspec
 from aiohttp import hdrs, web
 
-from server.errors import DiemcauError, Forbidden
+from server.errors import DiemcauError
 from server.signaling import audit
-from server.signaling.auth import ACCOUNT, authenticate
+from server.signaling.auth import authenticate
 
 _UNSAFE_METHODS = frozenset({hdrs.METH_POST, hdrs.METH_PUT, hdrs.METH_PATCH, hdrs.METH_DELETE})
 
@@ -48,12 +48,10 @@ def _guard(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse
                 await authenticate(request)
             response = await route.handler(request)
         except DiemcauError as refusal:
-            # Refusals of strangers are logged but not stored: they must not be able to fill the disk.
-            known = ACCOUNT in request
-            await audit.record(request, action, refusal.code, keep=known and isinstance(refusal, Forbidden))
+            await audit.record_refusal(request, action, refusal)
             raise
         if is_unsafe:
-            await audit.record(request, action, "ok", keep=True)
+            audit.record(request, action)
         return response
 
     return handle
