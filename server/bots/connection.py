@@ -45,7 +45,7 @@ class MediaConnection:
         self._ufrag, self._pwd = secrets.token_hex(4), secrets.token_hex(12)
         self._connected = asyncio.Event()
         self._socket: DatagramSocket | None = None
-        self._kernel_times = kernel_times
+        self.kernel_times = kernel_times
         self._ice: IceClient | None = None
         self._dtls: DtlsConnection | None = None
         self._reporter = Reporter(self.reception)
@@ -73,7 +73,7 @@ class MediaConnection:
             self.reception.expect(slot.mid, slot.ssrc)
             if slot.rtx_ssrc:
                 self.reception.expect_retransmissions(slot.mid, slot.rtx_ssrc)
-        self._socket = DatagramSocket(answer.address, self.drops, kernel_times=self._kernel_times)
+        self._socket = DatagramSocket(answer.address, self.drops, kernel_times=self.kernel_times)
         asyncio.get_running_loop().add_reader(self._socket.socket, self._on_readable)
         now = self._clock.now()
         self._ice = IceClient(

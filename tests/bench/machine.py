@@ -1,0 +1,58 @@
+"""What the bench reads from the machine: CPU time and memory of a process, and how noisy the machine is (Linux)."""
+
+import os
+import statistics
+import time
+from pathlib import Path
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of all threads of a process, to the nanosecond (/proc/PID/task/*/schedstat)."""
+    total_ns = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        total_ns += int((task / "schedstat").read_text().split()[0])
+    return total_ns / 1e9
+
+
+def resident_megabytes(pid: int) -> float:
+    """VmRSS of a process in MB (10^6 octets)."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise LookupError(f"process {pid} has no VmRSS")
+
+
+def stolen_seconds() -> float:
+    """CPU time that the hypervisor gave to others, all cores (/proc/stat)."""
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
+    return int(fields[8]) / os.sysconf("SC_CLK_TCK")
+
+
+def split_cores() -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """(server's core, load generator's cores): one for the server, the rest for us; the same one where there is one."""
+    cores = sorted(os.sched_getaffinity(0))
+    return (cores[0],), tuple(cores[1:]) or (cores[0],)
+
+
+def noise_percent(rounds: int = 25) -> float:
+    """How much the same piece of work differs in time here and now: (95th percentile - median) / median."""
+    times = sorted(_fixed_work() for _ in range(rounds))
+    median = statistics.median(times)
+    return 100 * (times[round(0.95 * (rounds - 1))] - median) / median
+
+
+def _fixed_work() -> float:
+    begin = time.perf_counter()
+    total = 0
+    for number in range(200_000):
+        total += number * number & 0xFF
+    assert total > 0
+    return time.perf_counter() - begin
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value below which ``share`` (0..1) of them lie; nan without any."""
+    if not values:
+        return float("nan")
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
