@@ -8,6 +8,7 @@ import pytest
 
 from server.bots.loops import LoopShelf, tone_hz
 from server.bots.publisher import SINGLE, plan_offer
+from tests.support.metrics import read_metrics
 from tests.support.modified_client import ModifiedClient, Trick, tricks
 from tests.support.server_process import ServerProcess
 from tests.support.tones import SILENCE_DBFS
@@ -29,14 +30,6 @@ async def company(tmp_path: Path) -> AsyncIterator[Company]:
 async def send_for(seconds: float) -> None:
     """Let time pass while players send: the time itself is what is tested here."""
     await asyncio.sleep(seconds)
-
-
-async def drops_of(company: Company) -> dict[str, float]:
-    """diemcau_rtp_packets_dropped_total by reason."""
-    async with company.http.get(f"{company.server.url}/metrics") as response:
-        lines = (await response.text()).splitlines()
-    found = (line.split() for line in lines if line.startswith("diemcau_rtp_packets_dropped_total{"))
-    return {name.split('"')[1]: float(value) for name, value in found}
 
 
 def assert_absent(receivers: dict[str, Receiver], since: float) -> None:
@@ -81,9 +74,9 @@ async def test_no_trick_of_a_seated_client_is_heard(company: Company) -> None:
 
     assert_absent(receivers, began)
     assert receivers["listener"].hears(MAIN), "the control: who may speak is heard all the while"
-    dropped = await drops_of(company)
-    assert dropped["undeclared_ssrc"] > 0
-    assert dropped["undeclared_payload_type"] > 0
+    counted = await read_metrics(company.http, company.server.url)
+    assert counted["diemcau_rtp_packets_dropped_total{undeclared_ssrc}"] > 0
+    assert counted["diemcau_rtp_packets_dropped_total{undeclared_payload_type}"] > 0
 
 
 async def test_a_forged_microphone_alone_is_not_heard_until_the_floor_is_granted(company: Company) -> None:
