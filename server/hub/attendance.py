@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from server.hub.ports import Listener, MediaAnswer
+from server.hub.ports import LineReport, Listener, MediaAnswer
 from server.room import permissions
 from server.room.commands import Actor, PersonCommand
 from server.room.views import RoomView
@@ -29,7 +29,7 @@ class Attendance:
         self.grace: asyncio.TimerHandle | None = None
         self.expiry: asyncio.TimerHandle | None = None
         self.watching: dict[str, str] = {}
-        self.line_report: tuple[float | None, float | None, int | None] = (None, None, None)
+        self.line_report: LineReport | None = None
 
     def view(self) -> RoomView:
         """The room as this person may see it: whole, or in the lobby only the own seat."""
@@ -57,7 +57,7 @@ class Attendance:
 
     def line(self, rtt_ms: float | None, loss_percent: float | None, freezes: int | None) -> None:
         """What the client measured of its own line; shown to operators beside the server's figures."""
-        self.line_report = (rtt_ms, loss_percent, freezes)
+        self.line_report = LineReport(rtt_ms, loss_percent, freezes)
 
     async def leave(self) -> None:
         """A good-bye: the seat is free at once."""

@@ -1,9 +1,10 @@
 """What the control centre is told beside the room itself: every line's figures and the server's own alarms."""
 
 import asyncio
+from dataclasses import replace
 
 from server.hub.people import People, may_moderate
-from server.hub.ports import Link, Listener
+from server.hub.ports import LineReport, Link, Listener
 from server.hub.roads import Roads
 
 _EVERY_S = 2.0
@@ -50,7 +51,11 @@ class Bulletin:
         self._timer = None
         if not self._people:
             return
-        links = {seat_id: self._roads.link(seat_id) for seat_id in self._roads.seats() | self._links.keys()}
+        reports = {each.actor.seat_id: each.line_report for each in self._people if each.actor.seat_id is not None}
+        links = {
+            seat_id: _complete(self._roads.link(seat_id), reports.get(seat_id))
+            for seat_id in self._roads.seats() | self._links.keys()
+        }
         changed = {seat_id: link for seat_id, link in links.items() if self._links.get(seat_id) != link}
         for attendance, listener in self._people.listening():
             if may_moderate(attendance.actor):
@@ -59,3 +64,15 @@ class Bulletin:
                 listener.links((changed[attendance.actor.seat_id],))
         self._links = {seat_id: link for seat_id, link in links.items() if link.media != "none"}
         self.start()
+
+
+def _complete(link: Link, report: LineReport | None) -> Link:
+    """The server's figures, with what only the client sees."""
+    if report is None:
+        return link
+    return replace(
+        link,
+        rtt_ms=link.rtt_ms if link.rtt_ms is not None else report.rtt_ms,
+        down_loss_percent=max(link.down_loss_percent, report.loss_percent or 0.0),
+        freezes=report.freezes,
+    )

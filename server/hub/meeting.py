@@ -60,6 +60,7 @@ class LiveMeeting:
         self._bulletin = Bulletin(self._people, self._roads)
         self._writer = JournalWriter(journal, meeting_id, clock, self._bulletin.raise_alarm)
         self._lock = asyncio.Lock()
+        self._seating = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         media.open_room(meeting_id, self)
@@ -68,14 +69,15 @@ class LiveMeeting:
 
     async def attend(self, actor: Actor, listener: Listener, resume: str | None, take_over: bool) -> Attendance:
         """Seat a WebSocket. Raises Conflict("seat_taken"), Conflict("locked"), Forbidden("removed")."""
-        if resume is not None and (known := self._people.resumable(actor, resume)) is not None:
-            return await self._resume(known, actor, listener)
-        if actor.seat_id is not None:
-            self._clear_seat(actor.seat_id, take_over)
-        await self._step(actor, Join())
-        attendance = Attendance(self, actor, listener, new_id("s"), new_token())
-        attendance.admitted = not self._in_lobby(actor)
-        self._people.add(attendance)
+        async with self._seating:
+            if resume is not None and (known := self._people.resumable(actor, resume)) is not None:
+                return await self._resume(known, actor, listener)
+            if actor.seat_id is not None:
+                self._clear_seat(actor.seat_id, take_over)
+            await self._step(actor, Join())
+            attendance = Attendance(self, actor, listener, new_id("s"), new_token())
+            attendance.admitted = not self._in_lobby(actor)
+            self._people.add(attendance)
         self._bulletin.start()
         if may_moderate(actor):
             self._bulletin.greet(listener)

@@ -22,7 +22,7 @@ class Feed:
 class Link:
     """A seat's line as the server measures it: bit/s and percent over the last seconds.
 
-    ``media`` is connected, connecting or none.
+    ``media`` is connected, connecting or none. ``freezes``: pictures that stood still since the client's last report.
     """
 
     seat_id: str
@@ -32,6 +32,16 @@ class Link:
     down_loss_percent: float
     rtt_ms: float | None
     media: str
+    freezes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LineReport:
+    """What a client measured of its own line since its last report."""
+
+    rtt_ms: float | None
+    loss_percent: float | None
+    freezes: int | None
 
 
 @dataclass(frozen=True, slots=True)
