@@ -150,4 +150,5 @@ def _link_view(link: Link) -> LinkView:
         link.down_loss_percent,
         link.rtt_ms,
         link.media,
+        link.freezes,
     )

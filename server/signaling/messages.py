@@ -190,6 +190,8 @@ class LinkView(msgspec.Struct, frozen=True):
     rtt_ms: float | None
     media: str
     """``connected``, ``connecting`` or ``none``."""
+    freezes: int | None = None
+    """Pictures that stood still, as the client last reported; None: it does not report."""
 
 
 class Links(_FromServer, frozen=True, tag="links"):

@@ -255,6 +255,7 @@ export interface LinkView {
   readonly down_loss_percent: number;
   readonly rtt_ms: number | null;
   readonly media: string;
+  readonly freezes: number | null;
 }
 
 /**
