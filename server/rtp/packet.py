@@ -8,8 +8,6 @@ from server.rtp.extensions import find_extension
 from server.rtp.vp8 import Vp8Descriptor, parse_descriptor
 
 HEADER_LENGTH = 12
-MAX_PACKET_LENGTH = 2_048
-"""Longer than any path carries unfragmented; nothing longer is taken as RTP."""
 
 _HEADER = Struct("!BBHLL")
 _UNREAD = Vp8Descriptor(0, -1, False, -1, -1, False, -1, -1)
@@ -65,12 +63,12 @@ class RtpView(msgspec.Struct, frozen=True, eq=False, gc=False):
 
 
 def parse(data: bytes) -> RtpView | None:
-    """Look at one datagram's RTP header. None: malformed (too short or long, version, CSRC, extension, padding).
+    """Look at one datagram's RTP header. None: malformed (too short, version, CSRC, extension, padding).
 
     Extension elements and payload are not looked into. Source: RFC 3550 5.1 and A.1, RFC 8285 4.1.
     """
     length = len(data)
-    if not HEADER_LENGTH <= length <= MAX_PACKET_LENGTH:
+    if length < HEADER_LENGTH:
         return None
     first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
     if first & 0xC0 != 0x80:

@@ -3,7 +3,6 @@
 import msgspec
 
 PICTURE_ID_MODULUS = 1 << 15
-SHORT_PICTURE_ID_MODULUS = 1 << 7
 
 
 class Vp8Descriptor(msgspec.Struct, frozen=True, gc=False):
@@ -24,41 +23,52 @@ class Vp8Descriptor(msgspec.Struct, frozen=True, gc=False):
 
 def parse_descriptor(data: bytes, start: int, end: int) -> Vp8Descriptor | None:
     """The descriptor of the payload ``data[start:end]``; None where it runs over the end (RFC 7741 4.2)."""
-    if start >= end:
-        return None
-    first = data[start]
-    starts_frame = first & 0x17 == 0x10
-    position = start + 1
-    if not first & 0x80:
-        return Vp8Descriptor(position, -1, False, -1, -1, starts_frame, -1, -1)
-    if position >= end:
-        return None
-    present = data[position]
-    position += 1
+    position = start
     picture_id_offset = tl0_offset = temporal_layer = picture_id = tl0 = -1
     wide = False
-    if present & 0x80:
-        if position >= end:
-            return None
-        picture_id_offset = position
-        picture_id = data[position]
+    try:
+        first = data[position]
         position += 1
-        if picture_id & 0x80:
-            if position >= end:
-                return None
-            wide = True
-            picture_id = (picture_id & 0x7F) << 8 | data[position]
+        if first & 0x80:
+            present = data[position]
             position += 1
-    if present & 0x40:
-        if position >= end:
-            return None
-        tl0_offset = position
-        tl0 = data[position]
-        position += 1
-    if present & 0x30:
-        if position >= end:
-            return None
-        if present & 0x20:
-            temporal_layer = data[position] >> 6
-        position += 1
+            if present & 0x80:
+                picture_id_offset = position
+                picture_id = data[position]
+                position += 1
+                if picture_id & 0x80:
+                    wide = True
+                    picture_id = (picture_id & 0x7F) << 8 | data[position]
+                    position += 1
+            if present & 0x40:
+                tl0_offset = position
+                tl0 = data[position]
+                position += 1
+            if present & 0x30:
+                temporal_layer = data[position] >> 6 if present & 0x20 else -1
+                position += 1
+    except IndexError:
+        return None
+    if position > end:
+        return None
+    starts_frame = first & 0x17 == 0x10
     return Vp8Descriptor(position, picture_id_offset, wide, tl0_offset, temporal_layer, starts_frame, picture_id, tl0)
+
+
+def is_keyframe_start(data: bytes, start: int, end: int) -> bool:
+    """Whether the payload ``data[start:end]`` begins a key frame (P bit of the frame tag clear, RFC 6386 9.1)."""
+    if start >= end or data[start] & 0x17 != 0x10:
+        return False
+    descriptor = parse_descriptor(data, start, end)
+    return descriptor is not None and descriptor.frame_offset < end and not data[descriptor.frame_offset] & 0x01
+
+
+def keyframe_size(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """Width and height in pixels from the start of a key frame; None where this is not one (RFC 6386 9.1)."""
+    descriptor = parse_descriptor(data, start, end)
+    if descriptor is None or not descriptor.starts_frame:
+        return None
+    frame = data[descriptor.frame_offset : min(end, descriptor.frame_offset + 10)]
+    if len(frame) < 10 or frame[0] & 0x01 or frame[3:6] != b"\x9d\x01\x2a":
+        return None
+    return (frame[6] | frame[7] << 8) & 0x3FFF, (frame[8] | frame[9] << 8) & 0x3FFF

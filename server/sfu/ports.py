@@ -28,7 +28,10 @@ class TrackLabel(StrEnum):
 
 
 class Codec(msgspec.Struct, frozen=True):
-    """One negotiated payload type. ``name`` is lower case: opus, vp8, h264, ...; ``fmtp`` as in SDP."""
+    """One negotiated payload type. ``name`` is lower case: opus, vp8, h264, ...; ``fmtp`` as in SDP.
+
+    ``nack``, ``pli``, ``fir``, ``remb``: what a=rtcp-fb allows (RFC 4585, RFC 5104).
+    """
 
     payload_type: int
     name: str
@@ -38,6 +41,7 @@ class Codec(msgspec.Struct, frozen=True):
     nack: bool = False
     pli: bool = False
     remb: bool = False
+    fir: bool = False
 
 
 class Extensions(msgspec.Struct, frozen=True):

@@ -1,9 +1,17 @@
-"""The router of one meeting: packets of all its peers in, flows, feedback and events out. Pure, told the time."""
+"""The router of one meeting: packets of all its peers in, flows, feedback and events out. Pure, told the time.
 
-from collections import Counter
+``on_rtp`` is the hot path; it does what has to be done once for every packet that comes in and leaves the rest to
+Feeding (what feeds which slot), Feedback (RTCP) and the fan-out (what has to be done once for every packet out).
+"""
+
 from collections.abc import Sequence
 
-from server.sfu.flows import FlowTable
+from server.rtp.packet import RtpView, parse
+from server.sfu.bandwidth import PublisherEstimate
+from server.sfu.binding import RTX_PADDING, Bound, Change, resolve
+from server.sfu.feedback import Feedback
+from server.sfu.feeding import Feeding
+from server.sfu.flows import Flow
 from server.sfu.outputs import (
     ActiveSpeakers,
     Forward,
@@ -16,7 +24,13 @@ from server.sfu.outputs import (
     TrackId,
     TrackStats,
 )
+from server.sfu.peer import Peer
 from server.sfu.ports import PeerKey, SlotSpec, UplinkSpec
+from server.sfu.reception import REFUSED_JUMP, RESTARTED
+from server.sfu.reports import FIRST_REPORT_S, REPORT_INTERVAL_S
+from server.sfu.speakers import WINDOW_S, SpeakerDetector
+from server.sfu.switchboard import Switchboard
+from server.sfu.uplink import Stream
 
 __all__ = [
     "ActiveSpeakers",
@@ -32,39 +46,287 @@ __all__ = [
     "TrackStats",
 ]
 
+MAX_PACKET_LENGTH = 1_500
+"""Nothing longer comes over a path unfragmented; what we add in rewriting must still fit a datagram."""
+
 
 class Router:
-    """See docs/media.md. Methods that name an unknown peer, mid or track raise KeyError: that is the caller's bug."""
+    """See docs/media.md. Peers, mids and tracks it does not know (any more) are ignored: signalling and media race.
+
+    ``drops`` counts refused input by reason: malformed_rtp, malformed_rtcp, undeclared_ssrc, undeclared_payload_type,
+    undeclared_mid, undeclared_rid, ssrc_conflict, retired_ssrc, duplicate, sequence_jump, nack_over_budget. What a
+    closed gate holds back is not a drop.
+    """
 
     def __init__(self, *, max_bitrate_bps: int = 2_500_000, start_bitrate_bps: int = 1_200_000) -> None:
-        self.flows = FlowTable()
-        self.drops: Counter[str] = Counter()
+        """The bitrates are what a publisher's REMB says at most, and at first."""
+        self._board = Switchboard()
+        self._feeding = Feeding(self._board)
+        self._feedback = Feedback(self._board, self._feeding)
+        self._max_bitrate_bps = max_bitrate_bps
+        self._start_bitrate_bps = start_bitrate_bps
+        self._speakers: SpeakerDetector[TrackId] = SpeakerDetector()
+        self._heard: dict[int, Stream] = {}
+        self._next_stream = 1
+        self._peers = self._board.peers
+        self._by_stream = self._board.flows.by_stream
+        self.flows = self._board.flows
+        self.drops = self._board.drops
+
+    # --- peers -----------------------------------------------------------------------------------------------
 
     def add_peer(
         self, peer: PeerKey, destination: int, uplinks: Sequence[UplinkSpec], slots: Sequence[SlotSpec], now: float
-    ) -> None: ...
+    ) -> None:
+        """Take in a peer as negotiated; ``destination`` is what its flows will say. Every gate is closed."""
+        assert peer not in self._peers
+        entry = Peer(peer, destination, uplinks, slots, self._next_stream, now)
+        self._next_stream += len(entry.streams)
+        self._peers[peer] = entry
+        # Spread over the second, so that two hundred peers are not reported to in one go.
+        self._feedback.report_by(entry, now + REPORT_INTERVAL_S * (0.5 + peer * 0.618 % 0.5))
 
-    def remove_peer(self, peer: PeerKey, now: float) -> None: ...
+    def remove_peer(self, peer: PeerKey, now: float) -> None:
+        """Forget a peer; slots that carried it are told (SlotFed None, source_gone)."""
+        entry = self._peers.get(peer)
+        if entry is None:
+            return
+        for slot in entry.slots.values():
+            self._feeding.remove_slot(slot)
+        for uplink in entry.uplinks.values():
+            uplink.gate_open = False
+            self._silence(uplink.track)
+            self._feeding.remove_uplink(uplink, now)
+            self._board.schedule.cancel(("layers", uplink.track))
+        for stream in entry.streams:
+            self._heard.pop(stream.key, None)
+            self._board.schedule.cancel(("nack", stream.key))
+            self._board.schedule.cancel(("keyframe", stream.key))
+        self._board.schedule.cancel(("report", peer))
+        self._board.schedule.cancel(("remb", peer))
+        del self._peers[peer]
 
-    def on_rtp(self, peer: PeerKey, data: bytes, now: float) -> Forward | None: ...
+    # --- packets ---------------------------------------------------------------------------------------------
 
-    def on_rtcp(self, peer: PeerKey, data: bytes, now: float) -> None: ...
+    def on_rtp(self, peer: PeerKey, data: bytes, now: float) -> Forward | None:
+        """One unprotected RTP packet of ``peer``. Returns what to copy out, None where nobody takes it.
 
-    def set_gate(self, track: TrackId, open: bool, now: float) -> None: ...  # noqa: A002 the plainest word for it
+        The returned packet and flows stay valid however long they are kept. Raises nothing for any input.
+        """
+        owner = self._peers.get(peer)
+        if owner is None:
+            return None
+        packet = parse(data) if len(data) <= MAX_PACKET_LENGTH else None
+        if packet is None:
+            self.drops["malformed_rtp"] += 1
+            return None
+        recovered = False
+        stream = owner.by_ssrc.get(packet.ssrc)
+        if stream is None or stream.payload_type != packet.payload_type:
+            bound = resolve(owner, packet, now)
+            if isinstance(bound, str):
+                self._leave_out(owner, bound, packet, now)
+                return None
+            self._bind(owner, bound, now)
+            stream, packet, recovered = bound.stream, bound.packet, bound.recovered
+        extended = stream.receive(packet, now, recovered)
+        if extended < 0:
+            if extended != RESTARTED:
+                self.drops["sequence_jump" if extended == REFUSED_JUMP else "duplicate"] += 1
+                return None
+            self._feeding.cut(stream)
+            stream.restart(packet.sequence)
+            self._feeding.resume(stream, now)
+            extended = stream.receive(packet, now, recovered)
+        if stream.measured_by:
+            self._measure(owner, stream, packet, now)
+        if not stream.live:
+            self._feeding.stream_came(stream, now)
+        if not stream.uplink.gate_open:
+            return None
+        return self._forward(stream, packet, extended, now)
 
-    def assign(self, peer: PeerKey, mid: str, track: TrackId | None, now: float) -> None: ...
+    def _forward(self, stream: Stream, packet: RtpView, extended: int, now: float) -> Forward | None:
+        if extended < stream.first_heard:
+            return None
+        detect = stream.detect_keyframe
+        if detect is None:
+            starts = True
+            if stream.level_id:
+                self._listen(stream, packet, now)
+        else:
+            starts = detect(packet.data, packet.payload_offset, packet.payload_end)
+            if starts:
+                stream.keyframes.arrived()
+                stream.note_size(packet)
+        if stream.waiters:
+            stream.cache.put(extended, packet, now)
+            if starts:
+                self._start(stream, packet, extended, now)
+        elif stream.feeds:
+            stream.cache.put(extended, packet, now)
+        reception = stream.reception
+        assert reception is not None
+        if reception.gaps.next_at != stream.nack_due_at:
+            self._feedback.mend(stream, now)
+            self._feedback.watch_gaps(stream)
+        flows = self._by_stream.get(stream.key)
+        if flows is not None and extended < stream.newest_start:
+            flows = _begun_by(stream, extended)
+        return Forward(packet, flows) if flows else None
 
-    def show(self, peer: PeerKey, mid: str, height: int, now: float) -> None: ...
+    def on_rtcp(self, peer: PeerKey, data: bytes, now: float) -> None:
+        """One unprotected RTCP compound of ``peer``. Raises nothing for any input."""
+        owner = self._peers.get(peer)
+        if owner is not None:
+            self._feedback.receive(owner, data, now)
 
-    def next_deadline(self) -> float | None: ...
+    def _leave_out(self, owner: Peer, reason: str, packet: RtpView, now: float) -> None:
+        if reason != RTX_PADDING:
+            self.drops[reason] += 1
+            return
+        probed = owner.by_rtx_ssrc[packet.ssrc]
+        if probed.measured_by:
+            self._measure(owner, probed, packet, now)
 
-    def tick(self, now: float) -> None: ...
+    def _bind(self, owner: Peer, bound: Bound, now: float) -> None:
+        stream, packet = bound.stream, bound.packet
+        if bound.change is Change.NONE:
+            return
+        self._feeding.cut(stream)
+        if bound.change is Change.CODEC:
+            stream.set_codec(bound.codec)
+            stream.forget_packets()
+        else:
+            if stream.ssrc is not None:
+                owner.retired.append(stream.ssrc)
+                del owner.by_ssrc[stream.ssrc]
+            if stream.rtx_ssrc is not None:
+                owner.retired.append(stream.rtx_ssrc)
+                del owner.by_rtx_ssrc[stream.rtx_ssrc]
+            stream.bind(packet.ssrc, bound.codec, packet.sequence, now)
+            owner.by_ssrc[packet.ssrc] = stream
+        self._feeding.resume(stream, now)
+
+    def _start(self, stream: Stream, packet: RtpView, extended: int, now: float) -> None:
+        viewers = [slot.peer for slot in stream.waiters]
+        self._feeding.start(stream, packet, extended, now)
+        for viewer in viewers:
+            self._feedback.report_by(self._peers[viewer], now + FIRST_REPORT_S)
+
+    def _measure(self, owner: Peer, stream: Stream, packet: RtpView, now: float) -> None:
+        estimate = owner.estimate
+        if estimate is None:
+            estimate = owner.estimate = PublisherEstimate(self._start_bitrate_bps, self._max_bitrate_bps, now)
+            self._feedback.announce_remb(owner, now)
+        if estimate.arrived(packet, stream.measured_by, now):
+            self._feedback.announce_remb(owner, now)
+
+    # --- who speaks ------------------------------------------------------------------------------------------
+
+    def _listen(self, stream: Stream, packet: RtpView, now: float) -> None:
+        level = packet.extension(stream.level_id)
+        if not level:
+            return
+        if not stream.level_count:
+            self._heard[stream.key] = stream
+            self._board.schedule.bring_forward("speakers", now + WINDOW_S, self._close_window)
+        stream.level_sum += 127 - (level[0] & 0x7F)
+        stream.level_count += 1
+
+    def _close_window(self, now: float) -> None:
+        loudness: dict[TrackId, float] = {}
+        for stream in self._heard.values():
+            if stream.uplink.gate_open:
+                loudness[stream.uplink.track] = stream.level_sum / stream.level_count
+            stream.level_sum = stream.level_count = 0
+        self._heard.clear()
+        if self._speakers.window(loudness):
+            self._board.outputs.append(ActiveSpeakers(self._speakers.active))
+        if self._speakers.active:
+            self._board.schedule.bring_forward("speakers", now + WINDOW_S, self._close_window)
+
+    def _silence(self, track: TrackId) -> None:
+        if self._speakers.forget(track):
+            self._board.outputs.append(ActiveSpeakers(self._speakers.active))
+
+    # --- what goes where -------------------------------------------------------------------------------------
+
+    def set_gate(self, track: TrackId, open: bool, now: float) -> None:  # noqa: A002 the plainest word for it
+        """Open or close an uplink. Closed: no flow, no cache, no key frame request, nobody hears of it."""
+        uplink = self._board.uplink(track)
+        if uplink is None or uplink.gate_open == open:
+            return
+        self._feeding.set_gate(uplink, open, now)
+        if not open:
+            self._silence(track)
+
+    def assign(self, peer: PeerKey, mid: str, track: TrackId | None, now: float) -> None:
+        """What a slot shall carry from now on; SlotFed follows when it does. A track that is gone counts as None."""
+        slot = self._board.slot(peer, mid)
+        if slot is None:
+            return
+        uplink = self._board.uplink(track) if track is not None else None
+        reason = "unassigned" if track is None else "source_gone"
+        if slot.target is None or slot.target is not uplink:
+            self._feeding.assign(slot, uplink, reason, now)
+
+    def show(self, peer: PeerKey, mid: str, height: int, now: float) -> None:
+        """How tall a video slot is shown, in device pixels; 0: hidden, no packets. Until told: as good as it gets."""
+        slot = self._board.slot(peer, mid)
+        if slot is not None and not slot.is_audio:
+            self._feeding.show(slot, height, now)
+
+    # --- time and results ------------------------------------------------------------------------------------
+
+    def next_deadline(self) -> float | None:
+        """When ``tick`` is to be called next, None: not before something comes in."""
+        return self._board.schedule.next_deadline()
+
+    def tick(self, now: float) -> None:
+        """Do what is due: NACK and key frame retries, reports, the speakers' window, patience."""
+        while (run := self._board.schedule.pop(now)) is not None:
+            run(now)
 
     def take_output(self) -> list[Output]:
-        return []
+        """What came of everything since the last call, in order."""
+        outputs, self._board.outputs = self._board.outputs, []
+        return outputs
 
     def link(self, peer: PeerKey, now: float) -> LinkStats:
-        return LinkStats(0, 0, 0.0, 0.0, None, None)
+        """How the peer's line did over the last five seconds. Raises KeyError for an unknown peer."""
+        entry = self._peers[peer]
+        meter = entry.meter
+        return LinkStats(
+            up_bps=meter.up_bps,
+            down_bps=meter.down_bps,
+            up_loss_percent=meter.up_loss_percent,
+            down_loss_percent=meter.down_loss_percent,
+            rtt_ms=None if entry.rtt_s is None else round(entry.rtt_s * 1000, 1),
+            estimate_bps=entry.budget.estimate_bps,
+        )
 
     def track_stats(self, track: TrackId, now: float) -> TrackStats:
-        raise KeyError(track)
+        """What comes in on an uplink. Raises KeyError for an unknown track."""
+        uplink = self._peers[track[0]].uplinks[track[1]]
+        layers = tuple(_layer_stats(stream) for stream in uplink.streams if stream.ssrc is not None)
+        return TrackStats(uplink.spec.label, uplink.spec.kind, uplink.gate_open, layers)
+
+
+def _begun_by(stream: Stream, extended: int) -> tuple[Flow, ...]:
+    """The flows that had begun when this late packet was sent; for younger ones its number is another packet's."""
+    return tuple(feed.flow for feed in stream.feeds if feed.first <= extended)
+
+
+def _layer_stats(stream: Stream) -> LayerStats:
+    reception = stream.reception
+    return LayerStats(
+        rid=stream.rid,
+        ssrc=stream.ssrc or 0,
+        codec=stream.codec.name if stream.codec is not None else "",
+        bitrate_bps=stream.bitrate_bps,
+        width=stream.width,
+        height=stream.height,
+        packets=reception.received if reception is not None else 0,
+        lost=reception.lost if reception is not None else 0,
+    )

@@ -1,0 +1,85 @@
+"""A viewer's bandwidth over its slots: sound first, then the first picture, then the rest. Pure arithmetic."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from server.sfu.layers import LayerOffer, wanted_layer
+
+RAISE = 1.1
+"""A step up must leave a tenth to spare, a layer in use may overdraw by a tenth: bitrates are averages, and a
+receiver's first estimate is just what it receives."""
+NOMINAL_BPS = (150_000, 500_000, 1_500_000)
+"""Taken for a layer not measured yet, from worst to best of three."""
+AUDIO_RESERVE_BPS = 40_000
+"""Kept for each audio slot that carries something, or what it was measured at."""
+
+
+class Demand(msgspec.Struct, frozen=True):
+    """What one video slot could carry (layers from worst to best, at least one), is shown at, and carries now."""
+
+    layers: tuple[LayerOffer, ...]
+    shown_height: int | None
+    current: int | None
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A layer index for each demand, None: paused. ``next_step_bps``: what the whole takes with one step more for the
+    first demand that got less than it wants; None: all got it.
+    """
+
+    layers: tuple[int | None, ...]
+    next_step_bps: int | None
+
+
+def allocate(limit_bps: int | None, audio_bps: int, demands: Sequence[Demand]) -> Plan:
+    """Share ``limit_bps`` (None: no limit) over the demands, the most important first.
+
+    The sound's ``audio_bps`` are set aside whatever is left. The first demand takes the best it wants that fits; then
+    each other gets its worst layer, in order; then each, in order, steps up to what it wants as far as it fits.
+    """
+    wants = [wanted_layer(demand.layers, demand.shown_height, demand.current) for demand in demands]
+    if limit_bps is None:
+        return Plan(tuple(wants), None)
+    left = float(limit_bps - audio_bps)
+    chosen: list[int | None] = [None] * len(demands)
+    for rank, demand in enumerate(demands):
+        ceiling = wants[rank] if rank == 0 else 0
+        left = _raise(demand, rank, ceiling, chosen, left)
+    for rank, demand in enumerate(demands):
+        left = _raise(demand, rank, wants[rank], chosen, left)
+    return Plan(tuple(chosen), _next_step(audio_bps, demands, wants, chosen))
+
+
+def _raise(demand: Demand, rank: int, ceiling: int, chosen: list[int | None], left: float) -> float:
+    held = chosen[rank]
+    before = 0.0 if held is None else _charge(demand, held)
+    for index in range(ceiling, -1 if held is None else held, -1):
+        cost = _charge(demand, index) - before
+        if cost <= left:
+            chosen[rank] = index
+            return left - cost
+    return left
+
+
+def _charge(demand: Demand, index: int) -> float:
+    cost = _cost(demand, index)
+    return cost / RAISE if demand.current is not None and index <= demand.current else cost * RAISE
+
+
+def _cost(demand: Demand, index: int) -> int:
+    from_best = len(demand.layers) - 1 - index
+    return demand.layers[index].bitrate_bps or NOMINAL_BPS[max(0, len(NOMINAL_BPS) - 1 - from_best)]
+
+
+def _next_step(
+    audio_bps: int, demands: Sequence[Demand], wants: Sequence[int], chosen: Sequence[int | None]
+) -> int | None:
+    total = float(audio_bps)
+    step = None
+    for demand, want, index in zip(demands, wants, chosen, strict=True):
+        total += 0.0 if index is None else _charge(demand, index)
+        if step is None and index != want:
+            following = 0 if index is None else index + 1
+            step = _charge(demand, following) - (0.0 if index is None else _charge(demand, index))
+    return None if step is None else int(total + step) + 1

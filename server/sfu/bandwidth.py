@@ -1,0 +1,129 @@
+"""How much fits: what a publisher may send (REMB out, from arrival times) and what a viewer can take (REMB in)."""
+
+from math import inf
+
+from aiortc.rate import RemoteBitrateEstimator
+
+from server.rtp.packet import RtpView
+
+GROUP_S = 0.005
+"""Packets that arrive within 5 ms count as one burst; the estimator behind groups them so anyway."""
+MIN_BITRATE_BPS = 50_000
+"""Nobody is asked to send less: sound must go on."""
+PROMPT_DECREASE = 0.97
+MIN_REMB_INTERVAL_S = 0.2
+
+TRIAL_LOSS = 0.10
+FIRST_TRIAL_S = 8.0
+LAST_TRIAL_S = 64.0
+REPLAN_CHANGE = 0.05
+
+
+class PublisherEstimate:
+    """aiortc's receive-side estimator (Google congestion control on abs-send-time) for one publisher's video.
+
+    ``bitrate_bps`` is what to put into the next REMB. It begins at ``start_bps``: a browser takes the first REMB as
+    where to start.
+    """
+
+    __slots__ = ("_estimator", "_group_octets", "_group_until", "_max_bps", "bitrate_bps", "sent_at", "sent_bps")
+
+    def __init__(self, start_bps: int, max_bps: int, now: float) -> None:
+        self._estimator = RemoteBitrateEstimator()
+        self._estimator.rate_control.set_estimate(start_bps, int(now * 1000))
+        self._max_bps = max_bps
+        self._group_octets = 0
+        self._group_until = 0.0
+        self.bitrate_bps = min(start_bps, max_bps)
+        self.sent_bps = 0
+        self.sent_at = -inf
+
+    def arrived(self, packet: RtpView, extension_id: int, now: float) -> bool:
+        """Count a packet in. True: the estimate fell so far that the publisher should hear of it at once.
+
+        ``extension_id``: where the packet carries abs-send-time.
+        """
+        self._group_octets += len(packet.data)
+        if now < self._group_until:
+            return False
+        self._group_until = now + GROUP_S
+        octets, self._group_octets = self._group_octets, 0
+        stamp = packet.extension(extension_id)
+        if stamp is None or len(stamp) != 3:
+            return False
+        estimate = self._estimator.add(int(now * 1000), int.from_bytes(stamp, "big"), octets, 0)
+        if estimate is None:
+            return False
+        self.bitrate_bps = max(MIN_BITRATE_BPS, min(estimate[0], self._max_bps))
+        return self.bitrate_bps < PROMPT_DECREASE * self.sent_bps
+
+    def next_send_at(self, now: float) -> float:
+        """When a prompt REMB may go, so that a bad line is not flooded with reports."""
+        return max(now, self.sent_at + MIN_REMB_INTERVAL_S)
+
+    def take(self, now: float) -> int:
+        """The bitrate to announce now."""
+        self.sent_bps = self.bitrate_bps
+        self.sent_at = now
+        return self.sent_bps
+
+
+class ViewerBudget:
+    """What a viewer can receive, by its own REMB. ``limit_bps`` None: it never said, so nothing is held back.
+
+    A receiver's estimate grows only a little beyond what it receives, so a paused layer would stay paused for good.
+    Hence trials: now and then the next step up is sent in spite of the estimate. A trial ends well when the
+    estimate has caught up, and badly when it falls or packets get lost; then the next one waits twice as long.
+    """
+
+    def __init__(self) -> None:
+        self.estimate_bps: int | None = None
+        self._planned_bps = 0
+        self._trial_bps: int | None = None
+        self._trial_at = -inf
+        self._wait_s = FIRST_TRIAL_S
+
+    @property
+    def limit_bps(self) -> int | None:
+        if self.estimate_bps is None or self._trial_bps is None:
+            return self.estimate_bps
+        return max(self.estimate_bps, self._trial_bps)
+
+    def on_remb(self, bitrate_bps: int, now: float) -> bool:
+        """Take in the viewer's estimate. True: it differs enough to plan anew."""
+        before = self.estimate_bps
+        self.estimate_bps = bitrate_bps
+        if before is not None and bitrate_bps < 0.95 * before:
+            self._fall_back(now)
+        elif self._trial_bps is not None and bitrate_bps >= self._trial_bps:
+            self._trial_bps = None
+            self._wait_s = FIRST_TRIAL_S
+            self._trial_at = now
+        if before is not None and abs(bitrate_bps - self._planned_bps) < REPLAN_CHANGE * self._planned_bps:
+            return False
+        self._planned_bps = bitrate_bps
+        return True
+
+    def on_loss(self, fraction: float, now: float) -> bool:
+        """Take in a loss fraction (0..1). True: it ended a trial, so plan anew."""
+        if self._trial_bps is None or fraction < TRIAL_LOSS:
+            return False
+        self._fall_back(now)
+        return True
+
+    def held_back(self, next_step_bps: int, now: float) -> bool:
+        """The plan gives less than is wanted, and the next step up takes ``next_step_bps``. True: try it now."""
+        if self._trial_bps is not None:
+            return False
+        if self._trial_at == -inf:
+            self._trial_at = now + self._wait_s
+        if now < self._trial_at:
+            return False
+        self._trial_bps = next_step_bps
+        return True
+
+    def _fall_back(self, now: float) -> None:
+        if self._trial_bps is not None:
+            self._trial_bps = None
+            self._wait_s = min(LAST_TRIAL_S, 2 * self._wait_s)
+        self._trial_at = now + self._wait_s

@@ -1,0 +1,256 @@
+"""Which stream feeds which slot: assignments, gates, sizes and bandwidth in, flows out.
+
+A picture is switched at a key frame of the new stream, and the old one shows until then; sound is switched at once.
+"""
+
+from server.rtp.extensions import abs_send_time
+from server.rtp.packet import RtpView
+from server.sfu.allocation import AUDIO_RESERVE_BPS, Demand, allocate
+from server.sfu.codecs import matching_codec
+from server.sfu.layers import LayerOffer
+from server.sfu.outputs import SendRtp
+from server.sfu.peer import Peer
+from server.sfu.rewrite import rewrite
+from server.sfu.slot import Slot
+from server.sfu.switchboard import Switchboard
+from server.sfu.uplink import Stream, Uplink
+
+PATIENCE_S = 3.0
+"""So long an old picture stays while the new source owes its first key frame; then an empty slot is more honest."""
+MAX_LATE_START = 64
+"""A recovered key frame may start a slot when no more packets than this have come since; they are sent after it."""
+LAYER_CHECK_S = 0.25
+LAYER_SILENT_S = 0.6
+"""A layer silent for so long while another layer of the same camera goes on was switched off by its sender."""
+
+
+class Feeding:
+    """Works on the switchboard; every method leaves slots, flows and announcements consistent."""
+
+    def __init__(self, board: Switchboard) -> None:
+        self._board = board
+
+    # --- what the caller wants -------------------------------------------------------------------------------
+
+    def assign(self, slot: Slot, uplink: Uplink | None, missing_reason: str, now: float) -> None:
+        """From now on ``slot`` shall carry ``uplink``; None: nothing, for ``missing_reason``."""
+        if slot.target is not None:
+            slot.target.listeners.remove(slot)
+        slot.target = uplink
+        slot.missing_reason = missing_reason
+        if uplink is not None:
+            uplink.listeners.append(slot)
+        self.refresh(self._board.peers[slot.peer], now)
+
+    def set_gate(self, uplink: Uplink, is_open: bool, now: float) -> None:
+        """Open or close the road. Closed: no flow, nothing remembered, nothing asked for."""
+        uplink.gate_open = is_open
+        if is_open:
+            for stream in uplink.streams:
+                stream.hear_from_now()
+            self.watch_layers(uplink, now)
+        else:
+            self._close(uplink)
+        self._refresh_listeners(uplink, now)
+
+    def show(self, slot: Slot, height: int, now: float) -> None:
+        if slot.shown_height != height:
+            slot.shown_height = height
+            self.refresh(self._board.peers[slot.peer], now)
+
+    def remove_uplink(self, uplink: Uplink, now: float) -> None:
+        self._close(uplink)
+        for slot in list(uplink.listeners):
+            self.assign(slot, None, "source_gone", now)
+
+    def remove_slot(self, slot: Slot) -> None:
+        """Its viewer left: nothing is announced to nobody."""
+        if slot.target is not None:
+            slot.target.listeners.remove(slot)
+        self._stop(slot)
+        self._wait_no_more(slot)
+
+    # --- what streams do -------------------------------------------------------------------------------------
+
+    def stream_came(self, stream: Stream, now: float) -> None:
+        """Packets of a silent stream are coming (again)."""
+        stream.live = True
+        self._refresh_listeners(stream.uplink, now)
+        self.watch_layers(stream.uplink, now)
+
+    def stream_went(self, stream: Stream, now: float) -> None:
+        """A stream fell silent: whoever had it gets another layer, or nothing."""
+        stream.live = False
+        stream.bitrate_bps = 0
+        self._refresh_listeners(stream.uplink, now)
+
+    def _close(self, uplink: Uplink) -> None:
+        for stream in uplink.streams:
+            for feed in list(stream.feeds):
+                self._stop(feed.slot)
+                target = feed.slot.target
+                if target is not None and target is not uplink:
+                    # It showed this track only until its new one sends a key frame.
+                    self._board.announce(feed.slot, target.track, "")
+            stream.forget_packets()
+            stream.keyframes.drop()
+
+    def cut(self, stream: Stream) -> None:
+        """End whatever the stream feeds, before it is numbered anew. ``resume`` lets it start again."""
+        for feed in list(stream.feeds):
+            self._stop(feed.slot)
+
+    def resume(self, stream: Stream, now: float) -> None:
+        self._refresh_listeners(stream.uplink, now)
+
+    def start(self, stream: Stream, packet: RtpView, extended: int, now: float) -> None:
+        """A key frame (audio: any packet) is here: everybody who waits for the stream starts with it."""
+        reception = stream.reception
+        assert reception is not None
+        if reception.highest - extended > MAX_LATE_START:
+            return
+        waiters, stream.waiters = stream.waiters, []
+        for slot in waiters:
+            slot.waiting = None
+            self._board.schedule.cancel(("patience", slot))
+            self._start_slot(slot, stream, packet, extended, now)
+        stream.refresh_asking()
+
+    def _start_slot(self, slot: Slot, stream: Stream, packet: RtpView, extended: int, now: float) -> None:
+        self._stop(slot)
+        codec = matching_codec(stream.codec, slot.spec.codecs) if stream.codec is not None else None
+        if codec is None:
+            self._board.announce(slot, None, "codec_not_negotiated")
+            return
+        feed = slot.begin(stream, codec, packet, extended, now)
+        stream.feeds.append(feed)
+        stream.newest_start = max(stream.newest_start, extended)
+        self._board.flows.add(stream.key, feed.flow)
+        self._board.announce(slot, stream.uplink.track, "")
+        reception = stream.reception
+        assert reception is not None
+        for number in range(extended + 1, reception.highest + 1):
+            later = stream.cache.get(number, now)
+            if later is not None:
+                again = rewrite(later, feed.flow, abs_send_time(now))
+                self._board.outputs.append(SendRtp(slot.peer, again))
+
+    def watch_layers(self, uplink: Uplink, now: float) -> None:
+        """While several layers come, look often whether one stopped: a viewer's picture would freeze."""
+        if uplink.gate_open and len(uplink.live_streams()) > 1:
+            self._board.schedule.bring_forward(
+                ("layers", uplink.track), now + LAYER_CHECK_S, lambda now: self._check_layers(uplink, now)
+            )
+
+    def _check_layers(self, uplink: Uplink, now: float) -> None:
+        live = uplink.live_streams()
+        if any(now - stream.newest_at < LAYER_SILENT_S / 2 for stream in live):
+            for stream in live:
+                if now - stream.newest_at > LAYER_SILENT_S:
+                    self.stream_went(stream, now)
+        self.watch_layers(uplink, now)
+
+    # --- one viewer: plan, then bring every slot to the plan -------------------------------------------------
+
+    def refresh(self, viewer: Peer, now: float) -> None:
+        """Plan a viewer's pictures anew and bring each slot to where it should be."""
+        self._plan(viewer, now)
+        for slot in viewer.slots.values():
+            self._settle(slot, now)
+
+    def _refresh_listeners(self, uplink: Uplink, now: float) -> None:
+        for key in dict.fromkeys(slot.peer for slot in uplink.listeners):
+            self.refresh(self._board.peers[key], now)
+
+    def _plan(self, viewer: Peer, now: float) -> None:
+        wishes: list[tuple[Slot, list[Stream]]] = []
+        for slot in viewer.video_slots:
+            target, slot.layer = slot.target, None
+            if target is not None and not _obstacle(slot) and slot.shown_height != 0:
+                live = target.live_streams()
+                if live:
+                    wishes.append((slot, live))
+        demands = [_demand(slot, live) for slot, live in wishes]
+        audio_bps = viewer.audio_bps(AUDIO_RESERVE_BPS)
+        plan = allocate(viewer.budget.limit_bps, audio_bps, demands)
+        if plan.next_step_bps is not None and viewer.budget.held_back(plan.next_step_bps, now):
+            plan = allocate(viewer.budget.limit_bps, audio_bps, demands)
+        for (slot, live), index in zip(wishes, plan.layers, strict=True):
+            slot.layer = live[index] if index is not None else None
+
+    def _settle(self, slot: Slot, now: float) -> None:
+        obstacle = _obstacle(slot)
+        target = slot.target
+        if obstacle or target is None:
+            self._stop(slot)
+            self._wait_no_more(slot)
+            self._board.announce(slot, None, obstacle)
+            return
+        wanted = target.streams[0] if slot.is_audio else slot.layer
+        running = slot.feed.stream if slot.feed is not None else None
+        if wanted is None or wanted is running:
+            self._wait_no_more(slot)
+            if wanted is None:
+                self._stop(slot)
+            self._board.announce(slot, target.track, "")
+            return
+        if slot.is_audio:
+            self._stop(slot)
+            self._board.announce(slot, target.track, "")
+        self._wait(slot, wanted, now)
+
+    def _wait(self, slot: Slot, stream: Stream, now: float) -> None:
+        if slot.waiting is stream:
+            return
+        self._wait_no_more(slot)
+        slot.waiting = stream
+        stream.waiters.append(slot)
+        stream.refresh_asking()
+        if slot.is_audio:
+            return
+        self._board.want_keyframe(stream, now)
+        self._board.schedule.set(("patience", slot), now + PATIENCE_S, lambda _: self._lose_patience(slot))
+
+    def _lose_patience(self, slot: Slot) -> None:
+        """The target owes a key frame for too long: somebody else's old picture goes; a layer of its own stays."""
+        target = slot.target
+        assert target is not None
+        if slot.feed is not None and slot.feed.stream.uplink is not target:
+            self._stop(slot)
+        self._board.announce(slot, target.track, "")
+
+    def _wait_no_more(self, slot: Slot) -> None:
+        stream = slot.waiting
+        if stream is not None:
+            slot.waiting = None
+            stream.waiters.remove(slot)
+            stream.refresh_asking()
+            self._board.schedule.cancel(("patience", slot))
+
+    def _stop(self, slot: Slot) -> None:
+        feed = slot.end()
+        if feed is not None:
+            feed.stream.feeds.remove(feed)
+            feed.stream.refresh_asking()
+            self._board.flows.remove(feed.stream.key, feed.flow)
+
+
+def _obstacle(slot: Slot) -> str:
+    """Why the slot may not carry its target; "": nothing stands in the way."""
+    target = slot.target
+    if target is None:
+        return slot.missing_reason
+    if not target.gate_open:
+        return "gate_closed"
+    if target.spec.kind is not slot.spec.kind:
+        return "codec_not_negotiated"
+    codecs = [stream.codec for stream in target.streams if stream.codec is not None] or target.spec.codecs
+    if not any(matching_codec(codec, slot.spec.codecs) for codec in codecs):
+        return "codec_not_negotiated"
+    return ""
+
+
+def _demand(slot: Slot, live: list[Stream]) -> Demand:
+    offers = tuple(LayerOffer(stream.bitrate_bps, stream.height) for stream in live)
+    in_use = slot.feed.stream if slot.feed is not None and slot.feed.stream in live else slot.waiting
+    return Demand(offers, slot.shown_height, live.index(in_use) if in_use in live else None)

@@ -1,0 +1,203 @@
+"""An incoming track: its gate, its layers, and for each layer what came in and who takes it."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING
+
+from server.rtp.packet import RtpView
+from server.rtp.vp8 import keyframe_size
+from server.sfu.cache import AUDIO_PACKETS, VIDEO_PACKETS, PacketCache
+from server.sfu.codecs import KeyframeTest, keyframe_test
+from server.sfu.keyframes import KeyframeRequests
+from server.sfu.ports import Codec, Kind, PeerKey, UplinkSpec
+from server.sfu.reception import Reception
+from server.sfu.reports import CaptureClock
+
+if TYPE_CHECKING:
+    from server.sfu.outputs import TrackId
+    from server.sfu.slot import Feed, Slot
+
+SILENT_AFTER_S = 5.0
+"""Without a packet for this long a video stream is taken as switched off. A still screen sends about one a second."""
+_WORST_TO_BEST = "qhf"
+"""Layers by name where they have the usual names; a client may offer them the other way round."""
+
+
+class Uplink:
+    """One sending m-section of a peer. Its gate starts closed, and nothing but the router's caller opens it."""
+
+    __slots__ = ("gate_open", "listeners", "peer", "spec", "streams")
+
+    def __init__(self, peer: PeerKey, spec: UplinkSpec, first_key: int) -> None:
+        self.peer = peer
+        self.spec = spec
+        self.gate_open = False
+        rids = sorted(spec.rids, key=_WORST_TO_BEST.find) if set(spec.rids) <= set(_WORST_TO_BEST) else spec.rids
+        self.streams = [Stream(first_key + index, self, rid) for index, rid in enumerate(rids or ("",))]
+        self.listeners: list[Slot] = []
+
+    @property
+    def track(self) -> TrackId:
+        return (self.peer, self.spec.mid)
+
+    def codec_of(self, payload_type: int) -> Codec | None:
+        """The declared codec with this payload type."""
+        return next((codec for codec in self.spec.codecs if codec.payload_type == payload_type), None)
+
+    def codec_of_rtx(self, payload_type: int) -> Codec | None:
+        """The declared codec whose retransmissions have this payload type."""
+        return next((codec for codec in self.spec.codecs if codec.rtx_payload_type == payload_type), None)
+
+    def live_streams(self) -> list[Stream]:
+        """Worst first."""
+        return [stream for stream in self.streams if stream.live]
+
+
+class Stream:
+    """One layer of an uplink: at most one media SSRC and one RTX SSRC at a time. ``key`` is its place in the FlowTable.
+
+    Not bound: ``ssrc`` None. ``live``: packets are coming. ``feeds`` are the slots' stretches that run now, ``waiters``
+    the slots that start with the next key frame (audio: packet).
+    """
+
+    __slots__ = (
+        "_octets_before",
+        "bitrate_bps",
+        "bound_at",
+        "cache",
+        "clock",
+        "codec",
+        "detect_keyframe",
+        "epoch",
+        "feeds",
+        "first_heard",
+        "height",
+        "key",
+        "keyframes",
+        "level_count",
+        "level_id",
+        "level_sum",
+        "live",
+        "measured_by",
+        "nack_due_at",
+        "newest",
+        "newest_at",
+        "newest_start",
+        "octets",
+        "payload_type",
+        "reception",
+        "rid",
+        "rtx_ssrc",
+        "ssrc",
+        "uplink",
+        "waiters",
+        "width",
+    )
+
+    def __init__(self, key: int, uplink: Uplink, rid: str) -> None:
+        self.key = key
+        self.uplink = uplink
+        self.rid = rid
+        self.ssrc: int | None = None
+        self.rtx_ssrc: int | None = None
+        self.bound_at = -inf
+        self.codec: Codec | None = None
+        self.payload_type = -1
+        self.detect_keyframe: KeyframeTest | None = None
+        self.reception: Reception | None = None
+        is_audio = uplink.spec.kind is Kind.AUDIO
+        self.cache = PacketCache(AUDIO_PACKETS if is_audio else VIDEO_PACKETS)
+        self.keyframes = KeyframeRequests()
+        self.clock: CaptureClock | None = None
+        self.level_id = (uplink.spec.extensions.audio_level or 0) if is_audio else 0
+        self.measured_by = 0 if is_audio else uplink.spec.extensions.abs_send_time or 0
+        """The abs-send-time extension id where its arrival times count for REMB: video only, sound is never asked to
+        shrink."""
+        self.level_sum = 0
+        self.level_count = 0
+        self.live = False
+        self.newest: RtpView | None = None
+        self.newest_at = -inf
+        self.octets = 0
+        self._octets_before = 0
+        self.bitrate_bps = 0
+        self.width = 0
+        self.height = 0
+        self.epoch = 0
+        """Grows when what was numbered before may not be asked for again: a new SSRC, a closed gate."""
+        self.feeds: list[Feed] = []
+        self.first_heard = 0
+        """The first number sent since the gate opened; what is older stays unheard however late it comes."""
+        self.newest_start = 0
+        """The first number of the youngest feed; only a packet before it has to be looked at feed by feed."""
+        self.waiters: list[Slot] = []
+        self.nack_due_at = inf
+
+    def bind(self, ssrc: int, codec: Codec, sequence: int, now: float) -> None:
+        """Start over with a media SSRC. The caller has ended every feed."""
+        self.ssrc = ssrc
+        self.rtx_ssrc = None
+        self.bound_at = now
+        self.clock = None
+        self.set_codec(codec)
+        self.restart(sequence)
+
+    def restart(self, sequence: int) -> None:
+        """Start counting anew: the sender did. The caller has ended every feed."""
+        assert self.codec is not None
+        self.reception = Reception(sequence, self.codec.clock_rate)
+        self.newest = None
+        self.first_heard = 0
+        self.newest_start = 0
+        self.nack_due_at = inf
+        self.forget_packets()
+        self.refresh_asking()
+
+    def set_codec(self, codec: Codec) -> None:
+        self.codec = codec
+        self.payload_type = codec.payload_type
+        self.detect_keyframe = keyframe_test(codec)
+        self.width = self.height = 0
+
+    def receive(self, packet: RtpView, now: float, recovered: bool) -> int:
+        """Count a packet. Returns its extended number or a negative reason (see Reception.accept)."""
+        reception = self.reception
+        assert reception is not None
+        extended = reception.accept(packet.sequence, packet.timestamp, now, recovered)
+        if extended == reception.highest:
+            self.newest = packet
+            self.newest_at = now
+            self.octets += len(packet.data)
+        elif extended >= 0:
+            self.octets += len(packet.data)
+        return extended
+
+    def forget_packets(self) -> None:
+        """Nothing that came so far may be sent to anybody later."""
+        self.cache.clear()
+        self.epoch += 1
+
+    def hear_from_now(self) -> None:
+        """The gate opens: nothing that was sent before counts."""
+        if self.reception is not None:
+            self.first_heard = self.reception.highest + 1
+
+    def refresh_asking(self) -> None:
+        """Ask for lost packets only while somebody takes the stream, and only where NACK was negotiated."""
+        if self.reception is not None and self.codec is not None:
+            self.reception.gaps.asking = self.codec.nack and bool(self.feeds or self.waiters)
+
+    def note_size(self, packet: RtpView) -> None:
+        """Remember the picture size a VP8 key frame carries."""
+        if self.codec is not None and self.codec.name == "vp8":
+            size = keyframe_size(packet.data, packet.payload_offset, packet.payload_end)
+            if size is not None:
+                self.width, self.height = size
+
+    def sample_bitrate(self, interval_s: float) -> None:
+        """Smooth the bitrate over about two intervals; at once where it was unknown."""
+        octets = self.octets - self._octets_before
+        self._octets_before = self.octets
+        sample_bps = int(8 * octets / interval_s)
+        self.bitrate_bps = (self.bitrate_bps + sample_bps) // 2 if self.bitrate_bps else sample_bps
