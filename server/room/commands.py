@@ -5,7 +5,7 @@ stored journal, so names and fields here are part of docs/protocol.md.
 """
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -24,6 +24,10 @@ class MeetingRole(StrEnum):
     ENDPOINT = "endpoint"
     OBSERVER = "observer"
     SYSTEM = "system"
+
+
+MODERATING: Final = frozenset({MeetingRole.CHAIR, MeetingRole.DEPUTY})
+"""Roles that may chair: each such account is one of the meeting's moderators."""
 
 
 class FloorMode(StrEnum):

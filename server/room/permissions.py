@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, get_args
 
-import msgspec
-
+from server.errors import Forbidden
 from server.room import commands
-from server.room.commands import Body, MeetingRole, PersonCommand
+from server.room.chair import Chair
+from server.room.commands import MODERATING, Actor, Body, MeetingRole, PersonCommand
 
 
 class Right(StrEnum):
@@ -72,9 +72,19 @@ TABLE: Final[Mapping[type[Body], Rights]] = {
 }
 
 
-def right_of(role: MeetingRole, body: Body) -> Right | None:
-    """What ``role`` needs to give ``body``; None: it may not."""
-    return TABLE[type(body)].get(role)
+def check(chair: Chair, actor: Actor, body: Body) -> None:
+    """Whether the actor may give this command now; what depends on its seat is for the command's own rule.
+
+    Raises Forbidden: "not_allowed" (the role never may), "not_moderator" (says chair or deputy, and is not this
+    meeting's), "not_acting_chair" (a deputy while somebody else, or nobody, chairs).
+    """
+    right = TABLE[type(body)].get(actor.role)
+    if right is None:
+        raise Forbidden("not_allowed", f"{actor.role.value} may not {tag_of(type(body))}.")
+    if actor.role in MODERATING and not chair.knows(actor):
+        raise Forbidden("not_moderator", "This account does not chair the meeting.")
+    if right is Right.ACTING and chair.acting != actor.account_id:
+        raise Forbidden("not_acting_chair", "Only the acting chair may do that.")
 
 
 def allowed(role: MeetingRole, seated: bool = True) -> tuple[str, ...]:
@@ -91,4 +101,4 @@ def allowed(role: MeetingRole, seated: bool = True) -> tuple[str, ...]:
 
 def tag_of(kind: type[Body]) -> str:
     """The ``type`` a command travels under (``grant_floor``)."""
-    return str(msgspec.inspect.type_info(kind).tag)  # type: ignore[attr-defined]  # every command is a tagged Struct
+    return str(kind.__struct_config__.tag)
