@@ -1,7 +1,7 @@
 """Many light peers at once: they join, they count, and only a few of them decrypt."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -103,9 +103,23 @@ class Swarm:
     async def until_all_receive(self, within_s: float) -> int:
         """Wait until every connection with slots has had a packet; how many have after ``within_s`` at the latest."""
         watching = [connection for connection in self.connections if connection.reception.by_mid]
+        return await self._until_all(lambda connection: connection.reception.snapshot().packets > 0, watching, within_s)
+
+    async def until_all_hear(self, speaker: MediaConnection, within_s: float) -> int:
+        """The same for the first audio slot of everybody but ``speaker``."""
+        listening = [connection for connection in self.connections if connection is not speaker]
+        return await self._until_all(_hears, listening, within_s)
+
+    async def _until_all(
+        self, served: Callable[[MediaConnection], bool], connections: list[MediaConnection], within_s: float
+    ) -> int:
         deadline = self.clock.now() + within_s
         while True:
-            served = sum(connection.reception.snapshot().packets > 0 for connection in watching)
-            if served == len(watching) or self.clock.now() > deadline:
-                return served
+            count = sum(map(served, connections))
+            if count == len(connections) or self.clock.now() > deadline:
+                return count
             await asyncio.sleep(0.01)
+
+
+def _hears(connection: MediaConnection) -> bool:
+    return connection.reception.by_mid[connection.plan.audio_mids[0]].packets > 0

@@ -3,10 +3,16 @@
 import pytest
 from aiortc.sdp import SessionDescription
 
+from server.bots.loops import Rung
 from server.bots.offer import AnsweredSlot, Credentials, build_offer, read_answer
 from server.bots.publisher import SIMULCAST, SINGLE, plan_offer
+from server.config import MediaConfig
 from server.errors import InvalidInput
 from server.sfu.ports import Kind
+from server.transport.answer import LocalDescription
+from server.transport.dtls import Fingerprint
+from server.transport.ice import Credentials as IceCredentials
+from server.transport.sdp import Purpose, answer_offer
 
 CREDENTIALS = Credentials("abcd", "0123456789abcdef01234567", "sha-256 " + ":".join(["AB"] * 32))
 
@@ -90,3 +96,29 @@ def test_an_answer_names_address_slots_and_what_was_refused() -> None:
 def test_an_unusable_answer_is_refused(sdp: str) -> None:
     with pytest.raises(InvalidInput):
         read_answer(sdp, plan_offer(None, audio_slots=1, video_slots=1))
+
+
+@pytest.mark.parametrize("rungs", [SINGLE, SIMULCAST])
+def test_the_server_takes_up_everything_that_is_offered(rungs: tuple[Rung, ...]) -> None:
+    plan = plan_offer(rungs, audio_slots=3, video_slots=9)
+    numbers = iter(range(50_000, 60_000))
+    negotiated = answer_offer(
+        build_offer(plan, CREDENTIALS),
+        {track.mid: track.label for track in plan.sends},
+        Purpose.SESSION,
+        LocalDescription(IceCredentials("srv", "p" * 22), Fingerprint("sha-256", "CD:EF"), ("192.0.2.9",), 5004, 1),
+        MediaConfig(),
+        lambda: next(numbers),
+    )
+    assert [uplink.label for uplink in negotiated.uplinks] == [track.label for track in plan.sends]
+    camera = negotiated.uplinks[1]
+    assert camera.rids == plan.sends[1].rids
+    if not camera.rids:
+        _, ssrc, rtx_ssrc = plan.sends[1].streams[0]
+        assert camera.ssrcs[0] == ssrc
+        assert camera.rtx_of[rtx_ssrc] == ssrc
+    answer = read_answer(negotiated.answer, plan)
+    assert answer.address == ("192.0.2.9", 5004)
+    assert [(slot.mid, slot.ssrc) for slot in answer.slots] == [(slot.mid, slot.ssrc) for slot in negotiated.slots]
+    assert len(answer.slots) == 12
+    assert answer.accepted == {track.mid for track in plan.sends} | {slot.mid for slot in answer.slots}

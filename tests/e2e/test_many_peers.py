@@ -21,19 +21,14 @@ async def test_160_peers_join_one_meeting_and_receive(tmp_path: Path) -> None:
         await swarm.join_all(range(PEERS), Reception(audio_slots=1, video_slots=1, shown_height=180))
         assert await swarm.until_all_receive(60.0) == PEERS
 
-        first, others = swarm.endpoints[0], swarm.endpoints[1:]
-        assert first.seat_id == server.demo.endpoints[0].id
+        main = swarm.endpoints[0]
+        assert main.seat_id == server.demo.endpoints[0].id
+        assert main.connection is not None
+        assert await swarm.until_all_hear(main.connection, 20.0) == PEERS - 1
         assert all(endpoint.socket is not None and not endpoint.socket.closed.is_set() for endpoint in swarm.endpoints)
         last = swarm.endpoints[-1].socket
         assert last is not None
         await last.until(lambda room: count_present(room.seats.values()) == PEERS, timeout_s=20)
-        heard = [
-            connection.reception.by_mid[connection.plan.audio_mids[0]].packets
-            for connection in swarm.connections
-            if connection is not first.connection
-        ]
-        assert len(heard) == len(others)
-        assert min(heard) > 0, "somebody does not hear the main endpoint"
 
 
 def count_present(seats: Iterable[SeatView]) -> int:
