@@ -24,7 +24,7 @@ export function useMeetingMedia(road: MeetingRoad, line: { value: LineReport | n
   const state = ref<MediaState>('none')
   const slots = shallowRef<readonly Slot[]>([])
   const offers = ref(0)
-  const sizes = new Map<string, number>()
+  const sizes = new Map<string, ReadonlyMap<string, number>>()
   let told = ''
   let peer: MediaPeer | null = null
   let welcome: Welcome | null = null
@@ -133,20 +133,23 @@ export function useMeetingMedia(road: MeetingRoad, line: { value: LineReport | n
     road.forgetFeeds()
   }
 
-  /** How tall each video slot is shown; slots not named are hidden. Told to the server when it changes. */
-  function show(shown: ReadonlyMap<string, number>) {
-    sizes.clear()
-    for (const [mid, height] of shown) sizes.set(mid, height)
+  /** How tall each video slot is shown by one part of the page (`who`); slots nobody names are hidden. */
+  function show(who: string, shown: ReadonlyMap<string, number>) {
+    sizes.set(who, shown)
     showTimer ??= setTimeout(() => {
       showTimer = null
       tellSizes()
     }, SHOW_DELAY_MS)
   }
 
+  function shownHeight(mid: string): number {
+    return Math.round(Math.max(0, ...[...sizes.values()].map((shown) => shown.get(mid) ?? 0)))
+  }
+
   function tellSizes() {
     const list = slots.value
       .filter((slot) => slot.kind === 'video')
-      .map(({ mid }) => ({ mid, height: Math.round(sizes.get(mid) ?? 0) }))
+      .map(({ mid }) => ({ mid, height: shownHeight(mid) }))
     const text = JSON.stringify(list)
     if (list.length === 0 || text === told || road.state.value !== 'open') return
     told = text

@@ -145,6 +145,7 @@ export const vi = {
     },
   },
   floor: {
+    bar: 'Quyền phát biểu của bạn',
     request: 'Đăng ký phát biểu',
     requestHere: 'Phát biểu ngay',
     subject: 'Nội dung muốn phát biểu (không bắt buộc)',
@@ -174,8 +175,15 @@ export const vi = {
     none: 'Không có micro',
     waiting: 'Micro đóng đến khi được mời',
   },
-  camera: { off: 'Tắt camera', on: 'Bật camera', none: 'Không có camera', own: 'Hình của bạn' },
+  camera: {
+    off: 'Tắt camera',
+    on: 'Bật camera',
+    none: 'Không có camera',
+    own: 'Hình của bạn',
+    hideOwn: 'Thu nhỏ hình của bạn',
+  },
   screen: {
+    short: 'Trình chiếu',
     share: 'Trình chiếu màn hình',
     stop: 'Dừng trình chiếu',
     shown: 'màn hình của {name}',
@@ -221,6 +229,7 @@ export const vi = {
     present: 'Có mặt',
   },
   panel: {
+    label: 'Bảng bên',
     floor: 'Phát biểu',
     people: 'Điểm cầu',
     chat: 'Trao đổi',
@@ -247,6 +256,7 @@ export const vi = {
     otherActs:
       '{name} đang điều hành. Bạn xem và chuẩn bị; quyền mời phát biểu chuyển cho bạn khi chủ tọa vắng.',
     settings: 'Thiết bị',
+    settingsHint: 'Đổi thiết bị không làm gián đoạn cuộc họp.',
   },
   lobby: {
     title: 'Bạn đang ở phòng chờ',
@@ -293,6 +303,7 @@ export const vi = {
   chair: {
     desk: 'Bàn điều hành',
     grant: 'Mời phát biểu',
+    grantShort: 'Mời',
     grantFor: 'Mời {name} phát biểu',
     grantNext: 'Mời người tiếp theo',
     duration: 'Thời gian mỗi lượt',
@@ -325,7 +336,7 @@ export const vi = {
     maxHolders: 'Số điểm cầu nói cùng lúc',
     lock: 'Khóa phòng họp',
     unlock: 'Mở khóa phòng họp',
-    locked: 'Đã khóa',
+    lockedHint: 'Điểm cầu mới không vào được. Điểm cầu đang họp vẫn vào lại được.',
     lobby: 'Phòng chờ',
     lobbyOn: 'Bật phòng chờ',
     lobbyOff: 'Tắt phòng chờ',

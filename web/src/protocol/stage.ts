@@ -1,4 +1,4 @@
-import type { LayoutName } from './types.gen'
+import type { LayoutName, PictureView, SeatView, SlotFeed, StageView } from './types.gen'
 
 /** A picture's place on the stage, in CSS pixels from its top left corner. */
 export interface Place {
@@ -121,4 +121,51 @@ function bottomStrip(rest: number, width: number, height: number, gap: number): 
 
 function area(place: Place | undefined): number {
   return place ? place.width * place.height : 0
+}
+
+/** One picture on this viewer's stage and the slot it is in; `fed`: the server says that the slot carries it. */
+export interface Tile {
+  readonly mid: string
+  readonly seatId: string
+  readonly track: string
+  readonly fed: boolean
+}
+
+/** More would be stamps: the rest of an automatic stage stays hidden, and costs no line. */
+const AUTO_SHOWN = 9
+
+/**
+ * Which pictures are shown, best first, in which of the video slots `mids`. One's own are left out (the server does
+ * not send them), as are cameras that are off, unless nothing else is left to show.
+ */
+export function pickTiles(
+  stage: StageView,
+  seats: ReadonlyMap<string, SeatView>,
+  feeds: ReadonlyMap<string, SlotFeed>,
+  mids: readonly string[],
+  ownSeatId: string | null,
+): Tile[] {
+  const others = stage.pictures.filter((picture) => picture.seat_id !== ownSeatId)
+  const midOf = new Map(
+    mids.flatMap((mid) => {
+      const feed = feeds.get(mid)
+      return feed?.seat_id ? [[`${feed.seat_id} ${feed.track}`, mid] as const] : []
+    }),
+  )
+  const fedMid = (picture: PictureView) => midOf.get(`${picture.seat_id} ${picture.track}`)
+  const isLive = (picture: PictureView) => {
+    const seat = seats.get(picture.seat_id)
+    if (!seat || seat.presence === 'absent') return false
+    return picture.track === 'screen' || !seat.camera_off
+  }
+  const live = others.filter(isLive)
+  const room = Math.min(layoutRoom(stage.layout) ?? AUTO_SHOWN, mids.length)
+  const shown = (live.length > 0 ? live : others.slice(0, 1)).slice(0, room)
+  const taken = new Set(shown.map(fedMid))
+  const free = mids.filter((mid) => !taken.has(mid))
+  return shown.flatMap((picture) => {
+    const mid = fedMid(picture) ?? free.shift()
+    if (mid === undefined) return []
+    return [{ mid, seatId: picture.seat_id, track: picture.track, fed: fedMid(picture) !== undefined }]
+  })
 }
