@@ -116,7 +116,7 @@ class LiveMeeting:
                 self._media.close_peer(peer.key, "signed_out")
 
     def view(self) -> RoomView:
-        return self.room.view(self._clock.now())
+        return self.room.view()
 
     def view_for(self, attendance: Attendance) -> RoomView:
         """The whole room, or for somebody in the lobby the meeting and the own seat."""
