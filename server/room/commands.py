@@ -67,7 +67,7 @@ class _Command(msgspec.Struct, frozen=True, tag_field="type", forbid_unknown_fie
 
 
 class RequestFloor(_Command, frozen=True, tag="request_floor"):
-    """Join the queue (RFC 8855 FloorRequest). In OPEN mode it is granted at once."""
+    """Join the queue (RFC 8855 FloorRequest). In OPEN mode it is granted at once where a place is free."""
 
     subject: SubjectText = ""
 

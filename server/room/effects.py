@@ -35,7 +35,7 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Expel:
-    """Close every connection of a seat (``seat_id``) or account; ``code`` is ``removed``, ``ended``, ..."""
+    """Close every connection of a seat or account; both None: of everybody. ``code``: ``removed`` or ``ended``."""
 
     seat_id: str | None
     account_id: str | None
@@ -45,7 +45,13 @@ class Expel:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something worth a log line (audit): a grant, a refusal, a takeover of the chair."""
+    """Something worth a log line (audit). ``account_id``: who did it; None: time, or the rules.
+
+    Floor: floor_granted, floor_extended, floor_released, floor_withdrawn, floor_expired, floor_lapsed (the endpoint
+    is gone), floor_restored (by right), request_denied, all_muted, mode_set. Chair (the account that chairs now):
+    chair_taken, chair_taken_over, chair_vacant. House: locked, unlocked, lobby_on, lobby_off, seat_admitted,
+    seat_removed, restarted, meeting_ended.
+    """
 
     event: str
     seat_id: str | None

@@ -10,8 +10,8 @@ _REORDERING: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e
 
 
 def clean_text(text: str) -> str:
-    """Without control characters but the line feed, and without white space around."""
-    return "".join(char for char in text if char == "\n" or _is_plain(char)).strip()
+    """Without control characters but the line feed (a tab is a space), and without white space around."""
+    return "".join(char for char in text.replace("\t", " ") if char == "\n" or _is_plain(char)).strip()
 
 
 def clean_line(text: str) -> str:

@@ -27,7 +27,10 @@ class Presence(StrEnum):
 
 
 class SeatView(msgspec.Struct, frozen=True):
-    """One endpoint's place. ``unit_path`` names its organisation units from the top (province first)."""
+    """One endpoint's place. ``unit_path`` names its organisation units from the top (province first).
+
+    ``since`` is when it came to its ``presence``; 0: it was never here.
+    """
 
     seat_id: str
     name: str
@@ -64,6 +67,9 @@ class RequestView(msgspec.Struct, frozen=True):
 
 
 class FloorView(msgspec.Struct, frozen=True):
+    """``holders``: by right first, then by grant. ``queue``: in order. ``max_holders`` limits the granted ones in
+    discussion and open; lecture has one, and only remembers the number."""
+
     mode: FloorMode
     max_holders: int
     all_muted: bool
@@ -94,7 +100,10 @@ class ModeratorView(msgspec.Struct, frozen=True):
 
 
 class MeetingView(msgspec.Struct, frozen=True):
-    """``acting_chair`` is the account that may grant now; None: nobody, so nothing is granted (fails closed)."""
+    """``acting_chair`` is the account that may grant now; None: nobody, so nothing is granted (fails closed).
+
+    ``ended``: everybody is out; the seats are not told one by one then.
+    """
 
     meeting_id: str
     title: str
