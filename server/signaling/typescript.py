@@ -120,8 +120,6 @@ def _type(info: shapes.Type) -> str:
     if isinstance(info, shapes.ListType | shapes.VarTupleType):
         item = _type(info.item_type)
         return f"readonly ({item})[]" if " " in item else f"readonly {item}[]"
-    if isinstance(info, shapes.LiteralType):
-        return " | ".join(json.dumps(value) for value in info.values)
     return _SCALARS[type(info)]
 
 
