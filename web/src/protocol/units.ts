@@ -28,22 +28,36 @@ export function seatMatches(seat: SeatView, query: string): boolean {
   return words.every((word) => text.includes(word))
 }
 
-/** Endpoints by their innermost unit, units in the order of the tree; the main endpoint's unit comes first. */
+const SEPARATOR = ' / '
+
+/**
+ * Endpoints by organisation unit. A unit with units below it is a group of its own (a district with its communes);
+ * one at the bottom of the tree stands in its parent's, for it rarely has more than one endpoint. The group of who
+ * chairs comes first, and in each group the unit's own endpoint.
+ */
 export function groupByUnit(seats: Iterable<SeatView>): UnitGroup[] {
-  const groups = new Map<string, SeatView[]>()
-  for (const seat of seats) {
-    const key = seat.unit_path.join(' / ')
-    const group = groups.get(key)
-    if (group) group.push(seat)
-    else groups.set(key, [seat])
+  const all = [...seats]
+  const parents = new Set(
+    all.flatMap((seat) => seat.unit_path.map((_, depth) => keyOf(seat.unit_path.slice(0, depth)))),
+  )
+  const groups = new Map<string, { path: readonly string[]; members: SeatView[] }>()
+  for (const seat of all) {
+    const isLeaf = !parents.has(keyOf(seat.unit_path))
+    const path = isLeaf && seat.unit_path.length > 1 ? seat.unit_path.slice(0, -1) : seat.unit_path
+    const group = groups.get(keyOf(path)) ?? { path, members: [] }
+    group.members.push(seat)
+    groups.set(keyOf(path), group)
   }
-  return [...groups].map(([key, members]) => toGroup(key, members)).sort(compareGroups)
+  return [...groups.values()].map(({ path, members }) => toGroup(path, members)).sort(compareGroups)
 }
 
-function toGroup(key: string, members: SeatView[]): UnitGroup {
-  const path = members[0]?.unit_path ?? []
+function keyOf(path: readonly string[]): string {
+  return path.join(SEPARATOR)
+}
+
+function toGroup(path: readonly string[], members: SeatView[]): UnitGroup {
   return {
-    key,
+    key: keyOf(path),
     name: path.at(-1) ?? '',
     parents: path.slice(0, -1),
     seats: members.sort(compareSeats),
@@ -54,7 +68,10 @@ function toGroup(key: string, members: SeatView[]): UnitGroup {
 const ROLE_ORDER = { chair: 0, main: 1, branch: 2 } as const
 
 function compareSeats(a: SeatView, b: SeatView): number {
-  return ROLE_ORDER[a.role] - ROLE_ORDER[b.role] || a.name.localeCompare(b.name, 'vi', { numeric: true })
+  const depth = a.unit_path.length - b.unit_path.length
+  return (
+    ROLE_ORDER[a.role] - ROLE_ORDER[b.role] || depth || a.name.localeCompare(b.name, 'vi', { numeric: true })
+  )
 }
 
 function compareGroups(a: UnitGroup, b: UnitGroup): number {
