@@ -137,7 +137,7 @@ class Feedback:
         blocks = [block for stream in peer.streams if (block := _block(stream, now))]
         if reports or blocks:
             self._board.outputs.append(SendRtcp(peer.key, compound(peer.local_ssrc, CNAME, reports, blocks)))
-        if peer.estimate is not None and peer.takes_remb:
+        if peer.estimate is not None and peer.takes_remb and peer.estimate.next_send_at(now) <= now:
             self._send_remb(peer, now)
         self._feeding.refresh(peer, now)
 
@@ -171,6 +171,7 @@ class Feedback:
 
     def _send_remb(self, peer: Peer, now: float) -> None:
         assert peer.estimate is not None
+        self._board.schedule.cancel(("remb", peer.key))
         ssrcs = [stream.ssrc for stream in peer.streams if stream.ssrc is not None and stream.measured_by]
         self._board.send_feedback(peer, rtcp.remb(peer.local_ssrc, peer.estimate.take(now), ssrcs))
 

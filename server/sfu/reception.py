@@ -78,12 +78,12 @@ class Reception:
             self.highest = extended
             self._jumped_to = -1
             return extended
+        if sequence == self._jumped_to:
+            return RESTARTED
         behind = -step & 0xFFFF
         if behind <= MAX_MISORDER:
             extended = self.highest - behind
             return extended if self.gaps.fill(extended) else REFUSED_DUPLICATE
-        if sequence == self._jumped_to:
-            return RESTARTED
         self._jumped_to = sequence + 1 & 0xFFFF
         return REFUSED_JUMP
 

@@ -65,12 +65,10 @@ class SpeakerDetector(Generic[Key]):
     def _choose_dominant(self) -> None:
         leader = self._voices.get(self._dominant) if self._dominant is not None else None
         if leader is None:
-            ranked = sorted(self._voices, key=lambda key: -self._voices[key].loudness)
-            self._dominant = ranked[0] if ranked else None
+            self._dominant = max(self._voices, key=lambda key: self._voices[key].loudness, default=None)
             return
-        for key, voice in self._voices.items():
+        for voice in self._voices.values():
             voice.challenges = voice.challenges + 1 if voice.loudness > leader.loudness + CHALLENGE_DB else 0
-            if voice.challenges >= CHALLENGE_WINDOWS:
-                voice.challenges = 0
-                self._dominant = key
-                return
+        louder = [key for key, voice in self._voices.items() if voice.challenges >= CHALLENGE_WINDOWS]
+        if louder:
+            self._dominant = max(louder, key=lambda key: self._voices[key].loudness)

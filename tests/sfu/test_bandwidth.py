@@ -1,0 +1,140 @@
+"""Estimates: REMB out to publishers by arrival times, REMB in from viewers with trials."""
+
+from itertools import pairwise
+
+import pytest
+
+from server.sfu.bandwidth import (
+    FIRST_TRIAL_S,
+    LAST_TRIAL_S,
+    MIN_BITRATE_BPS,
+    PublisherEstimate,
+    ViewerBudget,
+)
+from server.sfu.ports import Extensions
+from tests.sfu.hall import Hall, look
+from tests.sfu.packets import MID, SEND_TIME, VP8, Camera, Microphone, camera, mic
+
+
+def test_a_publisher_hears_at_once_where_to_start_and_then_every_second() -> None:
+    hall = Hall()
+    hall.join(1, [mic(), camera(codecs=(VP8,))])
+    hall.send(1, Microphone().packet())
+    hall.advance(2.0)
+    assert hall.rembs(1) == []
+    source = Camera(packets_per_frame=6, packet_octets=1_100)
+    for _ in range(150):
+        hall.send(1, source.frame(hall.now))
+        hall.advance(1 / 30)
+    rembs = hall.rembs(1)
+    assert rembs[0][1] == pytest.approx(1_200_000, rel=0.001)
+    assert 5 <= len(rembs) <= 7
+    assert rembs[-1][1] > rembs[0][1], "a good line grows"
+
+
+def test_a_line_that_fills_up_is_told_promptly() -> None:
+    hall = Hall()
+    hall.join(1, [camera(codecs=(VP8,))])
+    source = Camera(packet_octets=1_000)
+    queued_s = 0.0
+    start = hall.now
+    for index in range(600):
+        sent_at = start + index / 30
+        queued_s += 0.012 if index > 300 else 0.0
+        for packet in source.frame(sent_at):
+            hall.advance(max(0.0, sent_at + queued_s + 0.001 - hall.now))
+            hall.send(1, packet)
+    rembs = hall.rembs(1)
+    congested_at = start + 300 / 30
+    before = max(bitrate for at, bitrate in rembs if at < congested_at)
+    fell = next(at for at, bitrate in rembs if at > congested_at and bitrate < 0.8 * before)
+    assert fell - congested_at < 1.5
+    assert all(later - earlier >= 0.199 for (earlier, _), (later, _) in pairwise(rembs))
+
+
+def test_nobody_is_measured_without_send_times_or_remb() -> None:
+    for spec in (
+        camera(codecs=(VP8,), extensions=Extensions(mid=MID)),
+        camera(codecs=(VP8.__class__(96, "vp8", 90_000),)),
+    ):
+        hall = Hall()
+        hall.join(1, [spec])
+        hall.send(1, Camera().frame(hall.now))
+        hall.advance(3.0)
+        assert hall.rembs(1) == []
+
+
+def test_packets_without_a_stamp_are_passed_over() -> None:
+    estimate = PublisherEstimate(1_000_000, 2_000_000, 0.0)
+    packet = look(Camera().frame(0.0)[0])
+    assert not estimate.arrived(packet, 9, 1.0)
+    assert not estimate.arrived(packet, MID, 2.0)
+    assert estimate.bitrate_bps == 1_000_000
+
+
+def test_never_above_the_limit_nor_below_the_floor() -> None:
+    assert PublisherEstimate(9_000_000, 2_000_000, 0.0).bitrate_bps == 2_000_000
+    estimate = PublisherEstimate(100_000, 2_000_000, 0.0)
+    source = Camera(packet_octets=10, packets_per_frame=1)
+    now = 0.0
+    for index in range(400):
+        now += 0.033 + 0.02
+        estimate.arrived(look(source.frame(index * 0.033)[0]), SEND_TIME, now)
+    assert estimate.bitrate_bps == MIN_BITRATE_BPS
+
+
+def test_a_viewer_who_says_nothing_has_no_limit() -> None:
+    budget = ViewerBudget()
+    assert budget.limit_bps is None
+    assert budget.on_remb(500_000, 0.0)
+    assert budget.limit_bps == 500_000
+
+
+def test_small_changes_are_no_reason_to_plan_anew() -> None:
+    budget = ViewerBudget()
+    assert budget.on_remb(500_000, 0.0)
+    assert not budget.on_remb(510_000, 1.0)
+    assert budget.on_remb(530_000, 2.0)
+    assert budget.on_remb(400_000, 3.0)
+
+
+def test_a_trial_that_goes_well_resets_the_wait() -> None:
+    budget = ViewerBudget()
+    budget.on_remb(100_000, 0.0)
+    assert not budget.held_back(300_000, 0.0)
+    assert not budget.held_back(300_000, FIRST_TRIAL_S - 0.1)
+    assert budget.held_back(300_000, FIRST_TRIAL_S)
+    assert budget.limit_bps == 300_000
+    assert not budget.held_back(300_000, FIRST_TRIAL_S + 1)
+    budget.on_remb(150_000, FIRST_TRIAL_S + 1)
+    assert budget.limit_bps == 300_000
+    budget.on_remb(310_000, FIRST_TRIAL_S + 2)
+    assert budget.limit_bps == 310_000
+    assert budget.held_back(600_000, FIRST_TRIAL_S + 2)
+
+
+def test_trials_that_fail_come_ever_more_seldom() -> None:
+    budget = ViewerBudget()
+    budget.on_remb(100_000, 0.0)
+    now, waits = 0.0, list[float]()
+    budget.held_back(300_000, now)
+    for _ in range(6):
+        started = now
+        while not budget.held_back(300_000, now):
+            now += 0.5
+        waits.append(now - started)
+        budget.on_remb(90_000, now)
+        assert budget.limit_bps == 90_000
+        budget.on_remb(100_000, now)
+    assert waits == [8.0, 16.0, 32.0, 64.0, LAST_TRIAL_S, LAST_TRIAL_S]
+
+
+def test_loss_ends_a_trial_and_nothing_else() -> None:
+    budget = ViewerBudget()
+    budget.on_remb(100_000, 0.0)
+    assert not budget.on_loss(0.5, 0.0)
+    budget.held_back(300_000, 0.0)
+    assert budget.held_back(300_000, FIRST_TRIAL_S)
+    assert not budget.on_loss(0.05, FIRST_TRIAL_S)
+    assert budget.on_loss(0.2, FIRST_TRIAL_S)
+    assert budget.limit_bps == 100_000

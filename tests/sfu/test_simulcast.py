@@ -1,0 +1,269 @@
+"""Layers of one track: by the size shown, by the viewer's bandwidth, and by what the sender still sends."""
+
+from itertools import pairwise
+
+import pytest
+
+from server.rtp import rtcp
+from server.sfu.outputs import SlotFed
+from tests.sfu.hall import Hall, assert_unbroken
+from tests.sfu.packets import VP8, Camera, Microphone, audio_slot, camera, mic, video_slot
+
+TRACK = (1, "1")
+RIDS = ("q", "h", "f")
+HEIGHTS = {"q": 180, "h": 360, "f": 720}
+OCTETS = {"q": 100, "h": 400, "f": 1_000}
+SSRC = {"q": 51, "h": 52, "f": 53}
+
+
+class Simulcast:
+    """Three layers of one camera at 30 frames a second; a key frame a layer when it is asked for."""
+
+    def __init__(self, hall: Hall, peer: int = 1) -> None:
+        self.hall = hall
+        self.peer = peer
+        self.layers = {
+            rid: Camera(
+                ssrc=SSRC[rid] + 100 * peer,
+                rid=rid,
+                sequence=1_000 * index + 100,
+                timestamp=77_777 * index + 5,
+                height=HEIGHTS[rid],
+                packet_octets=OCTETS[rid],
+            )
+            for index, rid in enumerate(RIDS)
+        }
+        self.sending = set(RIDS)
+        self._answered = 0
+        self.ntp_offset_s = 0.0
+
+    def play(self, seconds: float, voice: Microphone | None = None) -> None:
+        for _ in range(round(seconds * 30)):
+            asked = self._asked()
+            for rid, source in self.layers.items():
+                if rid in self.sending:
+                    self.hall.send(self.peer, source.frame(self.hall.now, key=source.ssrc in asked))
+                else:
+                    source.timestamp += 3_000
+            if voice is not None:
+                self.hall.send(self.peer, voice.packet())
+            self.hall.advance(1 / 30)
+
+    def report(self) -> None:
+        """A sender report of each layer, all saying the same capture time for the same frame."""
+        ntp = rtcp.ntp_from_unix(self.hall.now + self.ntp_offset_s)
+        for source in self.layers.values():
+            self.hall.report(self.peer, rtcp.sender_report(source.ssrc, ntp, source.timestamp, 1, 1))
+
+    def _asked(self) -> set[int]:
+        """The SSRCs a key frame was asked of since the last frame."""
+        fresh = self.hall.feedback[self.peer][self._answered :]
+        self._answered += len(fresh)
+        packets = [packet for _, packet in fresh if isinstance(packet, rtcp.RtcpPsfbPacket)]
+        return {ssrc for packet in packets for ssrc in rtcp.keyframe_ssrcs(packet)}
+
+
+def hall_with_simulcast(*slots: int, audio: bool = False) -> tuple[Hall, Simulcast]:
+    hall = Hall()
+    hall.join(1, [mic(), camera(codecs=(VP8,), rids=RIDS)])
+    hall.join(2, slots=[*([audio_slot()] if audio else []), *(video_slot(index) for index in slots or (0,))])
+    hall.open(TRACK, (1, "0"))
+    return hall, Simulcast(hall)
+
+
+def shown(hall: Hall, peer: int = 2, packets: int = 3, ssrc: int = 9_000) -> str:
+    """The layer of the last packets a slot got, by their size."""
+    last = [packet for packet in hall.received[peer] if packet.ssrc == ssrc][-packets:]
+    sizes = {min(OCTETS, key=lambda rid: abs(OCTETS[rid] - packet.payload_length)) for packet in last}
+    assert len(sizes) == 1
+    return sizes.pop()
+
+
+def remb(hall: Hall, bitrate_bps: int, peer: int = 2) -> None:
+    hall.report(peer, rtcp.remb(1, bitrate_bps, [9_000]))
+
+
+@pytest.mark.parametrize(("height", "rid"), [(100, "q"), (400, "h"), (1_080, "f"), (None, "f")])
+def test_by_the_size_shown(height: int | None, rid: str) -> None:
+    hall, source = hall_with_simulcast()
+    if height is not None:
+        hall.show(2, "v0", height)
+    hall.assign(2, "v0", TRACK)
+    source.play(2.0)
+    assert shown(hall) == rid
+    assert_unbroken(hall.received[2])
+    assert [fed.track for fed in hall.fed if fed.track] == [TRACK]
+
+
+def test_resizing_switches_layers_without_a_seam() -> None:
+    hall, source = hall_with_simulcast()
+    hall.assign(2, "v0", TRACK)
+    for height, rid in ((720, "f"), (90, "q"), (360, "h"), (720, "f")):
+        hall.show(2, "v0", height)
+        source.play(1.0)
+        assert shown(hall) == rid
+    assert_unbroken(hall.received[2])
+    assert len(hall.received[2]) >= 3 * 115, "the old layer shows until the new one has its key frame"
+
+
+@pytest.mark.parametrize("offset_s", [0.0, -1_000_000.0, 40.0])
+def test_layers_line_up_by_their_sender_reports(offset_s: float) -> None:
+    """Whatever the sender's clock says, a layer switch keeps the capture times: each frame is 3000 after the last.
+
+    Only a frame that is shown once more, by the new layer, comes one tick after itself.
+    """
+    hall, source = hall_with_simulcast()
+    source.ntp_offset_s = offset_s
+    hall.show(2, "v0", 90)
+    hall.assign(2, "v0", TRACK)
+    source.play(1.0)
+    source.report()
+    for height in (720, 90, 360):
+        # Arrival times say nothing exact: the switch happens in the middle between two frames.
+        hall.advance(0.012)
+        hall.show(2, "v0", height)
+        source.play(0.5)
+    stamps = sorted({packet.timestamp for packet in hall.received[2]})
+    assert {after - before for before, after in pairwise(stamps)} <= {1, 3_000}
+    assert_unbroken(hall.received[2])
+
+
+def test_forged_sender_reports_do_not_throw_the_timestamps() -> None:
+    hall, source = hall_with_simulcast()
+    hall.show(2, "v0", 90)
+    hall.assign(2, "v0", TRACK)
+    source.play(0.5)
+    for index, layer in enumerate(source.layers.values()):
+        hall.report(1, rtcp.sender_report(layer.ssrc, index << 62, 12_345, 1, 1))
+    hall.show(2, "v0", 720)
+    source.play(0.5)
+    assert shown(hall) == "f"
+    stamps = [packet.timestamp for packet in hall.received[2]]
+    assert max(stamps) - min(stamps) < 1.1 * 90_000
+    assert_unbroken(hall.received[2])
+
+
+def test_a_layer_its_sender_switched_off_is_replaced() -> None:
+    hall, source = hall_with_simulcast()
+    hall.assign(2, "v0", TRACK)
+    source.play(1.0)
+    assert shown(hall) == "f"
+    source.sending = {"q", "h"}
+    source.play(1.2)
+    assert shown(hall) == "h"
+    source.sending = {"q", "h", "f"}
+    source.play(1.0)
+    assert shown(hall) == "f"
+    assert_unbroken(hall.received[2])
+
+
+def test_a_camera_that_stops_altogether_and_comes_back() -> None:
+    hall, source = hall_with_simulcast()
+    hall.assign(2, "v0", TRACK)
+    source.play(1.0)
+    source.sending = set()
+    source.play(8.0)
+    assert hall.router.flows.by_stream == {}
+    assert [layer.bitrate_bps for layer in hall.router.track_stats(TRACK, hall.now).layers] == [0, 0, 0]
+    source.sending = set(RIDS)
+    source.play(1.0)
+    assert shown(hall) == "f"
+    assert_unbroken(hall.received[2])
+    assert hall.fed == [SlotFed(2, "v0", TRACK)]
+
+
+def test_by_the_viewers_bandwidth_and_back_by_trials() -> None:
+    hall, source = hall_with_simulcast()
+    hall.assign(2, "v0", TRACK)
+    remb(hall, 5_000_000)
+    source.play(3.0)
+    assert shown(hall) == "f"
+    remb(hall, 400_000)
+    source.play(0.5)
+    assert shown(hall) == "h"
+    remb(hall, 120_000)
+    source.play(0.5)
+    assert shown(hall) == "q"
+    remb(hall, 20_000)
+    before = len(hall.received[2])
+    source.play(1.0)
+    assert len(hall.received[2]) <= before + 3, "paused"
+    for _ in range(20):
+        source.play(1.0)
+        remb(hall, 20_000)
+    assert len(hall.received[2]) > before + 3, "a trial"
+    for _ in range(60):
+        source.play(0.5)
+        received = hall.received[2][-15 * 3 :]
+        remb(hall, int(1.4 * 8 * 2 * sum(len(packet.data) for packet in received)) + 20_000)
+    assert shown(hall) == "f"
+    assert_unbroken(hall.received[2])
+
+
+def test_a_trial_that_hurts_ends_and_the_next_waits_longer() -> None:
+    hall, source = hall_with_simulcast()
+    hall.assign(2, "v0", TRACK)
+    source.play(3.0)
+    remb(hall, 150_000)
+    source.play(1.0)
+    assert shown(hall) == "q"
+    tried: list[float] = []
+    for _ in range(90):
+        source.play(0.5)
+        if shown(hall) != "q":
+            tried.append(hall.now)
+            remb(hall, 100_000)
+            source.play(0.3)
+            remb(hall, 150_000)
+    assert len(tried) >= 2
+    assert all(later - earlier > 12.0 for earlier, later in pairwise(tried))
+
+
+def test_a_trial_that_loses_packets_ends() -> None:
+    hall, source = hall_with_simulcast()
+    hall.assign(2, "v0", TRACK)
+    source.play(3.0)
+    remb(hall, 150_000)
+    while shown(hall) != "h":
+        source.play(0.5)
+    block = rtcp.RtcpReceiverInfo(9_000, 60, 10, 100, 0, 0, 0)
+    hall.report(2, rtcp.receiver_report(1, [block]))
+    source.play(0.5)
+    assert shown(hall) == "q"
+
+
+def test_sound_first_then_slot_0_then_the_rest() -> None:
+    hall, source = hall_with_simulcast(0, 1, 2, audio=True)
+    hall.assign(2, "a0", (1, "0"))
+    for mid in ("v2", "v1", "v0"):
+        hall.assign(2, mid, TRACK)
+    voice = Microphone(ssrc=99)
+    source.play(3.0, voice)
+    remb(hall, 550_000)
+    source.play(1.0, voice)
+    hall.received[2].clear()
+    source.play(1.0, voice)
+    got = [sum(1 for packet in hall.received[2] if packet.ssrc == 9_000 + index) for index in range(3)]
+    assert shown(hall, ssrc=9_000) == "h"
+    assert shown(hall, ssrc=9_001) == "q"
+    assert shown(hall, ssrc=9_002) == "q"
+    assert got == [90, 90, 90]
+    remb(hall, 60_000)
+    source.play(0.5, voice)
+    hall.received[2].clear()
+    source.play(1.0, voice)
+    assert {packet.ssrc for packet in hall.received[2]} == {8_000}
+    assert len(hall.received[2]) == 30
+
+
+def test_watching_layers_ends_with_the_gate() -> None:
+    hall, source = hall_with_simulcast()
+    source.play(1.0)
+    hall.close(TRACK)
+    source.play(2.0)
+    source.sending = {"q"}
+    hall.open(TRACK)
+    source.play(2.0)
+    hall.assign(2, "v0", TRACK)
+    source.play(1.0)
+    assert shown(hall) == "q"
