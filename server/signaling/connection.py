@@ -13,8 +13,13 @@ from server.signaling.outbox import Outbox
 
 logger = logging.getLogger(__name__)
 
-CLOSE_CODES = {"ended": WSCloseCode.OK, "bye": WSCloseCode.OK, "draining": WSCloseCode.GOING_AWAY}
-"""RFC 6455 close codes by reason; everything else closes with 4000 + the HTTP status that says the same."""
+CLOSE_CODES: dict[str, int] = {
+    "ended": WSCloseCode.OK,
+    "draining": WSCloseCode.GOING_AWAY,
+    "signed_out": 4401,
+    "moved": 4409,
+}
+"""Close codes of a good-bye: RFC 6455's own, or 4000 + the HTTP status that says the same. Else 4403."""
 
 
 class Connection:

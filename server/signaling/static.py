@@ -47,8 +47,9 @@ async def serve_client(request: web.Request) -> web.StreamResponse:
 
 
 def is_page(path: str) -> bool:
-    """Whether the client's router may know the path: no file extension, no dot segments."""
-    return "." not in path and not path.startswith("assets/")
+    """Whether the client's router may know the path: no file name, no empty or dot segment."""
+    segments = path.split("/")
+    return "." not in path and segments[0] != "assets" and (path == "" or all(segments))
 
 
 def _inside(root: Path, path: str) -> Path | None:

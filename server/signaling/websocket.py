@@ -94,10 +94,12 @@ async def serve_websocket(request: web.Request) -> web.StreamResponse:
         await _Conversation(request, socket, connection, services, connections).run()
     finally:
         connection.end("lost", WSCloseCode.GOING_AWAY)
-        await carrier
-        connections.merged.inc(connection.outbox.merged)
-        connections.remove(connection, connection.reason)
-        connection.mark_closed()
+        try:
+            await carrier
+        finally:
+            connections.merged.inc(connection.outbox.merged)
+            connections.remove(connection, connection.reason)
+            connection.mark_closed()
     return socket
 
 

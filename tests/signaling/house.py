@@ -9,8 +9,9 @@ from typing import Any, Self, TypeVar
 
 import aiohttp
 import msgspec
-from aiohttp import test_utils
+from aiohttp import web
 from prometheus_client import CollectorRegistry
+from yarl import URL
 
 from server.clock import SystemClock
 from server.config import Config
@@ -89,8 +90,9 @@ class House:
             static_dir=self.static_dir,
         )
         self.app = create_app(self.services)
-        self.server = test_utils.TestServer(self.app)
+        self.runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=1.0)
         self.http = aiohttp.ClientSession()
+        self.base = URL()
 
     @property
     def meeting(self) -> str:
@@ -114,7 +116,9 @@ class House:
         headers = dict(options.pop("headers", {}))
         if who is not None:
             headers.setdefault("Authorization", f"Bearer {self.token(who)}")
-        async with self.http.request(method, self.server.make_url(path), headers=headers, **options) as response:
+        async with self.http.request(
+            method, self.base.join(URL(path, encoded=True)), headers=headers, **options
+        ) as response:
             yield response
 
     async def problem(self, method: str, path: str, who: str | None = None, **options: Any) -> tuple[int, str]:
@@ -130,7 +134,7 @@ class House:
         """A WebSocket that has not said anything yet."""
         headers = dict(options.pop("headers", {}))
         headers.setdefault("Authorization", f"Bearer {self.token(who)}")
-        url = self.server.make_url(f"/api/meetings/{meeting or self.demo.meeting}/ws")
+        url = self.base / f"api/meetings/{meeting or self.demo.meeting}/ws"
         async with self.http.ws_connect(url, headers=headers, **options) as socket:
             yield Client(socket)
 
@@ -145,13 +149,15 @@ class House:
         await self.store.open()
         await self.media.start()
         await self.hub.start()
-        await self.server.start_server()
+        await self.runner.setup()
+        await web.TCPSite(self.runner, "127.0.0.1", 0).start()
+        self.base = URL(f"http://127.0.0.1:{self.runner.addresses[0][1]}")
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.http.close()
         await self.hub.close("draining")
-        await self.server.close()
+        await self.runner.cleanup()
         await self.media.close()
         await self.store.close()
 

@@ -149,6 +149,10 @@ export interface FloorRequestBody {
   readonly subject?: string;
 }
 
+/**
+ * `holders`: by right first, then by grant. `queue`: in order. `max_holders` limits the granted ones in
+ * discussion and open; lecture has one, and only remembers the number.
+ */
 export interface FloorView {
   readonly mode: FloorMode;
   readonly max_holders: number;
@@ -305,6 +309,8 @@ export interface MeetingSummary {
 
 /**
  * `acting_chair` is the account that may grant now; null: nobody, so nothing is granted (fails closed).
+ *
+ * `ended`: everybody is out; the seats are not told one by one then.
  */
 export interface MeetingView {
   readonly meeting_id: string;
@@ -430,7 +436,7 @@ export interface RemoveSeat {
 }
 
 /**
- * Join the queue (RFC 8855 FloorRequest). In OPEN mode it is granted at once.
+ * Join the queue (RFC 8855 FloorRequest). In OPEN mode it is granted at once where a place is free.
  */
 export interface RequestFloor {
   readonly type: "request_floor";
@@ -488,6 +494,8 @@ export type SeatRole = (typeof SEAT_ROLE_VALUES)[number];
 
 /**
  * One endpoint's place. `unit_path` names its organisation units from the top (province first).
+ *
+ * `since` is when it came to its `presence`; 0: it was never here.
  */
 export interface SeatView {
   readonly seat_id: string;
