@@ -118,10 +118,9 @@ class Feeding:
 
     def _start_slot(self, slot: Slot, stream: Stream, packet: RtpView, extended: int, now: float) -> None:
         self._stop(slot)
-        codec = matching_codec(stream.codec, slot.spec.codecs) if stream.codec is not None else None
-        if codec is None:
-            self._board.announce(slot, None, "codec_not_negotiated")
-            return
+        assert stream.codec is not None
+        codec = matching_codec(stream.codec, slot.spec.codecs)
+        assert codec is not None, "waits only for what it can take"
         feed = slot.begin(stream, codec, packet, extended, now)
         stream.feeds.append(feed)
         stream.newest_start = max(stream.newest_start, extended)
@@ -167,7 +166,7 @@ class Feeding:
         for slot in viewer.video_slots:
             target, slot.layer = slot.target, None
             if target is not None and not _obstacle(slot) and slot.shown_height != 0:
-                live = target.live_streams()
+                live = [stream for stream in target.live_streams() if _fits(stream, slot)]
                 if live:
                     wishes.append((slot, live))
         demands = [_demand(slot, live) for slot, live in wishes]
@@ -248,6 +247,10 @@ def _obstacle(slot: Slot) -> str:
     if not any(matching_codec(codec, slot.spec.codecs) for codec in codecs):
         return "codec_not_negotiated"
     return ""
+
+
+def _fits(stream: Stream, slot: Slot) -> bool:
+    return stream.codec is not None and matching_codec(stream.codec, slot.spec.codecs) is not None
 
 
 def _demand(slot: Slot, live: list[Stream]) -> Demand:

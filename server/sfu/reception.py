@@ -49,14 +49,16 @@ class Reception:
         not mend the loss that reports show.
         """
         step = (sequence - self.highest) & 0xFFFF
+        if recovered:
+            # A retransmission fills a gap we know of. One that runs ahead of the stream would only confuse it.
+            extended = self.highest - (-step & 0xFFFF)
+            return extended if self.gaps.fill(extended) else REFUSED_DUPLICATE
         if step == 1:
             extended = self.highest = self.highest + 1
         else:
             extended = self._accept_out_of_line(sequence, step, now)
             if extended < 0:
                 return extended
-        if recovered:
-            return extended
         self.received += 1
         if timestamp != self._timestamp and extended == self.highest:
             self._timestamp = timestamp

@@ -185,7 +185,8 @@ class Stream:
 
     def refresh_asking(self) -> None:
         """Ask for lost packets only while somebody takes the stream, and only where NACK was negotiated."""
-        if self.reception is not None and self.codec is not None:
+        if self.reception is not None:
+            assert self.codec is not None
             self.reception.gaps.asking = self.codec.nack and bool(self.feeds or self.waiters)
 
     def note_size(self, packet: RtpView) -> None:

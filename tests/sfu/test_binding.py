@@ -160,7 +160,7 @@ def test_an_encoder_restart_takes_over_its_layer_and_the_old_ssrc_is_gone() -> N
     hall.send(1, with_repaired_rid(rtx, b"q"))
     hall.advance(1.5)
     hall.send(1, Camera(ssrc=50, rid="q", sequence=2_200).frame(hall.now)[0])
-    assert hall.router.drops == {"retired_ssrc": 3}
+    assert hall.router.drops == {"duplicate": 1, "retired_ssrc": 3}
 
 
 def test_a_layer_does_not_change_hands_all_the_time() -> None:

@@ -74,6 +74,22 @@ def test_recovered_packets_do_not_mend_the_reported_loss() -> None:
     assert (reception.expected, reception.lost) == (3, 1)
 
 
+@pytest.mark.parametrize("start", STARTS)
+def test_a_recovered_packet_fills_a_known_gap_or_nothing(start: int) -> None:
+    reception = Reception(start, 90_000)
+    first = receive(reception, start)
+    receive(reception, start + 3)
+    answers = {
+        step: reception.accept(start + step & 0xFFFF, 0, 0.0, recovered=True)
+        for step in (-1, 0, 1, 2, 3, 4, 400, 20_000)
+    }
+    assert {step: answer for step, answer in answers.items() if answer != REFUSED_DUPLICATE} == {
+        1: first + 1,
+        2: first + 2,
+    }
+    assert reception.highest == first + 3
+
+
 def test_fraction_lost_since_the_last_report() -> None:
     reception = Reception(0, 90_000)
     assert reception.take_fraction_lost() == 0

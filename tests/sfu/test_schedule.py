@@ -52,6 +52,15 @@ def test_cancelled_is_not_run() -> None:
     assert ran == []
 
 
+def test_replaced_deadlines_do_not_pile_up() -> None:
+    schedule, ran = Schedule(), list[float]()
+    for number in range(1_000):
+        schedule.set("key", 1_000.0 - number, ran.append)
+    assert len(schedule._heap) < 100
+    run_until(schedule, 2_000.0)
+    assert ran == [2_000.0]
+
+
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 100)), max_size=300))
 def test_the_last_word_counts_and_memory_stays_bounded(settings: list[tuple[int, int]]) -> None:
     schedule, ran = Schedule(), list[tuple[int, int]]()

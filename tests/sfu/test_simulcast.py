@@ -7,7 +7,7 @@ import pytest
 from server.rtp import rtcp
 from server.sfu.outputs import SlotFed
 from tests.sfu.hall import Hall, assert_unbroken
-from tests.sfu.packets import VP8, Camera, Microphone, audio_slot, camera, mic, video_slot
+from tests.sfu.packets import H264, MID, RID, VP8, Camera, Microphone, audio_slot, camera, mic, rtp, video_slot
 
 TRACK = (1, "1")
 RIDS = ("q", "h", "f")
@@ -267,3 +267,25 @@ def test_watching_layers_ends_with_the_gate() -> None:
     hall.assign(2, "v0", TRACK)
     source.play(1.0)
     assert shown(hall) == "q"
+
+
+def test_a_layer_in_another_codec_is_not_for_a_viewer_who_cannot_take_it() -> None:
+    hall = Hall()
+    hall.join(1, [camera(rids=("q", "f"))])
+    hall.join(2, slots=[video_slot(codecs=(VP8,))])
+    hall.join(3, slots=[video_slot(codecs=(H264,), ssrc=7_000)])
+    hall.open(TRACK)
+    hall.assign(2, "v0", TRACK)
+    hall.assign(3, "v0", TRACK)
+    hall.send(1, rtp(102, 7, 1, 53, b"\x67sps", extensions=((MID, b"1"), (RID, b"f"))))
+    hall.send(1, Camera(ssrc=51, rid="q").frame(hall.now, key=True))
+    assert {packet.payload_type for packet in hall.received[2]} == {96}
+    assert {packet.payload_type for packet in hall.received[3]} == {102}
+
+
+def test_a_key_frame_too_short_to_tell_its_size() -> None:
+    hall = Hall()
+    hall.join(1, [camera(codecs=(VP8,))])
+    hall.open(TRACK)
+    hall.send(1, rtp(96, 7, 1, 53, b"\x10\x10\x00", extensions=((MID, b"1"),)))
+    assert hall.router.track_stats(TRACK, hall.now).layers[0].height == 0

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from server.rtp import rtcp
 from server.sfu.feeding import MAX_LATE_START, PATIENCE_S
 from server.sfu.outputs import SlotFed
 from server.sfu.ports import Codec, Extensions, SlotSpec
@@ -78,6 +79,19 @@ def test_timestamps_advance_by_the_time_that_went_by() -> None:
     received = hall.received[9]
     assert_unbroken(received)
     assert received[3].timestamp - received[2].timestamp & 0xFFFFFFFF == pytest.approx(90_000 * (2 + 1 / 30), abs=2)
+
+
+def test_sender_reports_of_two_sources_say_nothing_of_each_other() -> None:
+    hall, one, other = two_cameras()
+    hall.assign(9, "v0", A)
+    play(hall, 3, (1, one), (2, other), key=True)
+    hall.report(1, rtcp.sender_report(201, 5 << 40, one.timestamp, 1, 1))
+    hall.report(2, rtcp.sender_report(202, 6 << 40, other.timestamp, 1, 1))
+    hall.assign(9, "v0", B)
+    play(hall, 3, (1, one), (2, other), key=True)
+    assert_unbroken(hall.received[9])
+    steps = {later.timestamp - earlier.timestamp & 0xFFFFFFFF for earlier, later in pairwise(hall.received[9])}
+    assert steps <= {0, 1, 3_000}
 
 
 @pytest.mark.parametrize(("bits", "other_bits"), [(15, 15), (7, 7), (0, 0), (0, 15), (15, 0), (15, 7)])
