@@ -1,21 +1,42 @@
-import { ref, watch } from 'vue'
+import { ref, shallowRef, watch } from 'vue'
 import { useI18n } from 'vue-i18n'
 
 import type { Meeting } from './meeting'
+
+/** A large line over the stage for a few seconds: the person may be looking at the room, not at the bar. */
+export interface Notice {
+  tone: 'granted' | 'ended'
+  text: string
+}
+
+const NOTICE_MS = 6_000
 
 /** Changes of the floor in words, for people who do not look at the screen just then. */
 export function useAnnouncements(meeting: Meeting) {
   const { t } = useI18n()
   const polite = ref('')
   const urgent = ref('')
+  const notice = shallowRef<Notice | null>(null)
   const { road, voice } = meeting
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  watch(notice, (shown) => {
+    clearTimeout(timer)
+    if (shown) timer = setTimeout(() => (notice.value = null), NOTICE_MS)
+  })
 
   watch(road.standing, (now, before) => {
     if (now.kind === 'lost' || before.kind === 'lost') return
+    const waited = before.kind === 'queued' || before.kind === 'on_deck'
     if (now.kind === 'speaking' && before.kind !== 'speaking' && before.kind !== 'watching') {
       urgent.value = voice.muted.value ? t('announce.grantedMuted') : t('announce.granted')
+      notice.value = { tone: 'granted', text: t('announce.invited') }
     } else if (before.kind === 'speaking' && now.kind === 'muted') {
       urgent.value = t('announce.withdrawn')
+      if (!road.justAsked('release_floor')) notice.value = { tone: 'ended', text: t('announce.withdrawn') }
+    } else if (waited && now.kind === 'muted' && !road.justAsked('cancel_request')) {
+      urgent.value = t('announce.denied')
+      notice.value = { tone: 'ended', text: t('announce.denied') }
     } else if (now.kind === 'on_deck' && before.kind !== 'on_deck') {
       urgent.value = t('announce.onDeck')
     } else if (now.kind === 'queued' && before.kind === 'muted') {
@@ -44,5 +65,5 @@ export function useAnnouncements(meeting: Meeting) {
     },
   )
 
-  return { polite, urgent }
+  return { polite, urgent, notice }
 }

@@ -30,6 +30,7 @@ export function useMeetingRoad(meetingId: string, line: () => LineReport) {
   const room = shallowRef<RoomState | null>(null)
   const state = ref<ConnectionState>('connecting')
   const ending = shallowRef<Ending | null>(null)
+  const askedAt = new Map<PersonCommand['type'], number>()
   const listeners: Listeners = { welcome: [], message: [] }
 
   const connection = new Connection({
@@ -73,6 +74,7 @@ export function useMeetingRoad(meetingId: string, line: () => LineReport) {
 
   /** Ask the room; a refusal is said in a toast. Returns whether it was done. */
   async function ask(command: PersonCommand): Promise<boolean> {
+    askedAt.set(command.type, Date.now())
     try {
       await connection.ask(command)
       return true
@@ -108,6 +110,8 @@ export function useMeetingRoad(meetingId: string, line: () => LineReport) {
     standing,
     start,
     ask,
+    /** Whether this page itself asked for it a moment ago: what then happens is no news to the person. */
+    justAsked: (type: PersonCommand['type']) => Date.now() - (askedAt.get(type) ?? 0) < 3_000,
     /** A command whose refusal is of no interest to the person. */
     tell: (command: PersonCommand) => void connection.ask(command).catch(() => undefined),
     send: connection.send.bind(connection),

@@ -84,7 +84,7 @@ export function useOwnVoice(road: MeetingRoad, media: MeetingMedia) {
   async function share() {
     const opened = await openScreen()
     if (!opened.track) {
-      if (opened.problem !== 'denied') toasts.show(i18n.global.t('errors.screenDenied'), 'error')
+      if (opened.problem !== 'denied') toasts.show(i18n.global.t('errors.screen_failed'), 'error')
       return
     }
     if (!(await road.ask({ type: 'set_screen', sharing: true }))) return opened.track.stop()

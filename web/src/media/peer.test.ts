@@ -1,0 +1,137 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+
+import { MediaPeer, type PeerPlan } from './peer'
+
+class FakeTransceiver {
+  mid: string | null = null
+  sender = { replaceTrack: vi.fn().mockResolvedValue(undefined) }
+  receiver: { track: object }
+  setCodecPreferences = vi.fn()
+
+  constructor(
+    readonly of: unknown,
+    readonly init: RTCRtpTransceiverInit,
+  ) {
+    this.receiver = { track: { of } }
+  }
+}
+
+class FakeConnection {
+  transceivers: FakeTransceiver[] = []
+  localDescription: { sdp: string } | null = null
+  connectionState = 'new'
+  onconnectionstatechange: (() => void) | null = null
+  createOffer = vi.fn().mockResolvedValue({ type: 'offer', sdp: 'v=0' })
+  setRemoteDescription = vi.fn().mockResolvedValue(undefined)
+  close = vi.fn()
+
+  addTransceiver(of: unknown, init: RTCRtpTransceiverInit) {
+    const transceiver = new FakeTransceiver(of, init)
+    this.transceivers.push(transceiver)
+    return transceiver
+  }
+
+  async setLocalDescription(description: { sdp: string }) {
+    this.localDescription = description
+    this.transceivers.forEach((transceiver, index) => (transceiver.mid = String(index)))
+  }
+}
+
+const CODECS = ['video/AV1', 'video/H264', 'video/rtx', 'video/VP8', 'video/ulpfec'].map((mimeType) => ({
+  mimeType,
+}))
+let pc: FakeConnection
+const states: string[] = []
+
+function peer(over: Partial<PeerPlan> = {}): MediaPeer {
+  const plan = { publish: true, videoSlots: 4, audioSlots: 3, simulcast: true, iceServers: [], ...over }
+  return new MediaPeer(
+    plan,
+    (state) => states.push(state),
+    () => pc as unknown as RTCPeerConnection,
+  )
+}
+
+beforeEach(() => {
+  pc = new FakeConnection()
+  states.length = 0
+  vi.stubGlobal('RTCRtpReceiver', {
+    getCapabilities: (kind: string) => ({ codecs: kind === 'video' ? CODECS : [{ mimeType: 'audio/opus' }] }),
+  })
+})
+
+describe('the one offer', () => {
+  it('has every section there will ever be', async () => {
+    const offer = await peer().offer({ mic: null, camera: null })
+    expect(offer.tracks).toEqual([
+      { mid: '0', label: 'mic' },
+      { mid: '1', label: 'camera' },
+      { mid: '2', label: 'screen' },
+    ])
+    const directions = pc.transceivers.map((it) => it.init.direction)
+    expect(directions).toEqual([...Array(3).fill('sendonly'), ...Array(7).fill('recvonly')])
+    expect(pc.createOffer).toHaveBeenCalledOnce()
+  })
+
+  it('sends the camera in three layers, worst first, and one on a weak machine', async () => {
+    await peer().offer({ mic: null, camera: null })
+    expect(pc.transceivers[1]?.init.sendEncodings?.map((it) => [it.rid, it.scaleResolutionDownBy])).toEqual([
+      ['q', 4],
+      ['h', 2],
+      ['f', 1],
+    ])
+    pc = new FakeConnection()
+    await peer({ simulcast: false }).offer({ mic: null, camera: null })
+    expect(pc.transceivers[1]?.init.sendEncodings).toHaveLength(1)
+  })
+
+  it('prefers VP8, keeps H.264 and retransmission, and drops the rest', async () => {
+    await peer().offer({ mic: null, camera: null })
+    const preferred = pc.transceivers[1]?.setCodecPreferences.mock.calls[0]?.[0] as { mimeType: string }[]
+    expect(preferred.map((it) => it.mimeType)).toEqual(['video/VP8', 'video/H264', 'video/rtx'])
+  })
+
+  it('of a watcher only receives', async () => {
+    const offer = await peer({ publish: false }).offer({ mic: null, camera: null })
+    expect(offer.tracks).toEqual([])
+    expect(pc.transceivers).toHaveLength(7)
+  })
+})
+
+describe('afterwards', () => {
+  it('knows each slot by the mid of the answer and ignores unknown ones', async () => {
+    const it = peer()
+    await it.offer({ mic: null, camera: null })
+    const slots = await it.accept('answer', [
+      { mid: '6', kind: 'video', index: 0, ssrc: 1 },
+      { mid: '99', kind: 'video', index: 1, ssrc: 2 },
+    ])
+    expect(slots.map((slot) => slot.mid)).toEqual(['6'])
+    expect(slots[0]?.track).toBe(pc.transceivers[6]?.receiver.track)
+  })
+
+  it('exchanges tracks without another offer', async () => {
+    const it = peer()
+    await it.offer({ mic: null, camera: null })
+    const track = {} as MediaStreamTrack
+    await it.setMic(track)
+    await it.setCamera(null)
+    await it.setScreen(track)
+    expect(pc.transceivers.slice(0, 3).map((one) => one.sender.replaceTrack.mock.calls)).toEqual([
+      [[track]],
+      [[null]],
+      [[track]],
+    ])
+    expect(pc.createOffer).toHaveBeenCalledOnce()
+  })
+
+  it('tells of the connection until it is closed', () => {
+    const it = peer()
+    pc.connectionState = 'connected'
+    pc.onconnectionstatechange?.()
+    it.close()
+    expect(states).toEqual(['connected'])
+    expect(pc.onconnectionstatechange).toBeNull()
+    expect(pc.close).toHaveBeenCalledOnce()
+  })
+})
