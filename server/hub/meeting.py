@@ -243,7 +243,7 @@ class LiveMeeting:
         if attendance is not None and attendance.peer == peer:
             attendance.peer = None
         if known.purpose is not Purpose.SESSION:
-            self._spawn(self._depart(known.actor, on_purpose=reason == "closed"))
+            self._spawn(self._depart(known.actor, on_purpose=reason == "peer_closed"))
 
     def slot_fed(self, peer: PeerKey, mid: str, track: TrackId | None) -> None:
         known = self._roads.peers.get(peer)

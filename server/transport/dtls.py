@@ -28,6 +28,8 @@ _RECORD_HEADER_OCTETS = 13
 _MAX_RECORD_OCTETS = 16_384
 _DIGESTS = {"sha-512": "sha512", "sha-384": "sha384", "sha-256": "sha256"}
 """RFC 8122 names, strongest first."""
+DIGESTS = frozenset(_DIGESTS)
+"""Fingerprint algorithms that are taken."""
 
 # ECDSA is our own certificate's kind; RSA only matters to the client role, towards a server that has such a one.
 _CIPHERS = (

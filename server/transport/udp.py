@@ -1,0 +1,124 @@
+"""One non-blocking UDP socket on the event loop: the only door of the media plane."""
+
+import asyncio
+import contextlib
+import errno
+import socket
+import struct
+import sys
+from collections import Counter
+from collections.abc import Callable
+
+from server.clock import Clock
+from server.errors import Unavailable
+from server.transport.ice import Address
+
+MAX_DATAGRAM_OCTETS = 2_048
+"""Read size. A longer datagram comes in cut off, and is then refused by whatever it claims to be."""
+BATCH_DATAGRAMS = 64
+BATCH_S = 0.005
+"""One wake-up takes at most so many datagrams or so long, then signalling has its turn."""
+BUFFER_OCTETS = 8 * 1024 * 1024
+"""Kernel buffers: 8 MiB hold half a second of 160 viewers' pictures while Python is busy elsewhere."""
+
+# Linux values (asm-generic/socket.h, linux/sock_diag.h) that the socket module does not name.
+_SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
+_SO_MEMINFO, _MEMINFO_DROPS = 55, 8
+
+
+class UdpPort:
+    """A bound port. ``on_datagram`` gets each datagram, ``on_drained`` ends each wake-up; neither may raise."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        drops: Counter[str],
+        on_datagram: Callable[[bytes, Address], None],
+        on_drained: Callable[[], None],
+    ) -> None:
+        self.socket: socket.socket | None = None
+        self._clock = clock
+        self._drops = drops
+        self._on_datagram = on_datagram
+        self._on_drained = on_drained
+
+    def open(self, host: str, port: int) -> int:
+        """Bind and start reading; returns the port. Raises Unavailable("media_port_busy")."""
+        is_ipv6 = ":" in host
+        sock = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            if is_ipv6:
+                # "::" serves IPv4 as well; such peers are seen at ::ffff:a.b.c.d.
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, host != "::")
+            _enlarge(sock, socket.SO_RCVBUF, _SO_RCVBUFFORCE)
+            _enlarge(sock, socket.SO_SNDBUF, _SO_SNDBUFFORCE)
+            sock.bind((host, port))
+        except OSError as error:
+            sock.close()
+            raise Unavailable("media_port_busy", f"UDP {host} port {port}: {error.strerror}") from error
+        self.socket = sock
+        asyncio.get_running_loop().add_reader(sock.fileno(), self._read)
+        bound: int = sock.getsockname()[1]
+        return bound
+
+    def close(self) -> None:
+        """Stop reading and release the port. Twice is once."""
+        if self.socket is not None:
+            asyncio.get_running_loop().remove_reader(self.socket.fileno())
+            self.socket.close()
+            self.socket = None
+
+    def send(self, datagram: bytes, address: Address) -> bool:
+        """Send or drop, never wait; a drop is counted as ``send_blocked`` or ``send_failed``."""
+        if self.socket is None:
+            return False
+        try:
+            self.socket.sendto(datagram, address)
+        except OSError as error:
+            count_send_error(self._drops, error)
+            return False
+        return True
+
+    def receive_buffer_drops(self) -> int:
+        """Datagrams the kernel dropped so far because we read too slowly; 0 where it does not tell."""
+        if self.socket is None:
+            return 0
+        try:
+            meminfo = self.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 64)
+        except OSError:
+            return 0
+        values = struct.unpack(f"={len(meminfo) // 4}I", meminfo)
+        return values[_MEMINFO_DROPS] if len(values) > _MEMINFO_DROPS else 0
+
+    def _read(self) -> None:
+        sock, now = self.socket, self._clock.now
+        if sock is None:
+            return
+        stop_at = now() + BATCH_S
+        for _ in range(BATCH_DATAGRAMS):
+            try:
+                datagram, address = sock.recvfrom(MAX_DATAGRAM_OCTETS)
+            except BlockingIOError:
+                break
+            except OSError:  # an ICMP error of an earlier send; the socket itself is well
+                self._drops["receive_failed"] += 1
+                continue
+            self._on_datagram(datagram, address)
+            if self.socket is None or now() >= stop_at:
+                break
+        self._on_drained()
+
+
+def count_send_error(drops: Counter[str], error: OSError) -> None:
+    """``send_blocked``: the kernel's buffer is full, waiting would harm everybody; ``send_failed``: no route, ..."""
+    blocked = error.errno in (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS)
+    drops["send_blocked" if blocked else "send_failed"] += 1
+
+
+def _enlarge(sock: socket.socket, option: int, force_option: int) -> None:
+    """Ask for BUFFER_OCTETS. Without root the limit is net.core.rmem_max or wmem_max."""
+    sock.setsockopt(socket.SOL_SOCKET, option, BUFFER_OCTETS)
+    if sys.platform == "linux":
+        with contextlib.suppress(PermissionError):
+            sock.setsockopt(socket.SOL_SOCKET, force_option, BUFFER_OCTETS)
