@@ -106,6 +106,10 @@ class Connection:
         self._wake.set()
 
     @property
+    def is_greeted(self) -> bool:
+        return self._greeted
+
+    @property
     def is_ending(self) -> bool:
         return bool(self.reason)
 

@@ -43,6 +43,10 @@ class Connections:
     def __len__(self) -> int:
         return len(self._sockets)
 
+    @property
+    def sockets(self) -> tuple[Socket, ...]:
+        return tuple(self._sockets)
+
     def check_room_for(self, account_id: str) -> None:
         """Raises Unavailable("draining" | "server_full"), TooMany("too_many_connections")."""
         if self.draining:
@@ -65,14 +69,14 @@ class Connections:
 
     def sign_out(self, token_fingerprint: str) -> None:
         """Close what was opened with a sign-in that has ended."""
-        for socket in tuple(self._sockets):
+        for socket in self.sockets:
             if socket.token_fingerprint == token_fingerprint:
                 socket.close("signed_out", "You have signed out.")
 
     async def drain(self) -> None:
         """Tell everybody that the server stops, and wait a bounded time until they are gone."""
         self.draining = True
-        sockets = tuple(self._sockets)
+        sockets = self.sockets
         for socket in sockets:
             socket.close("draining", "The server is being restarted.")
         with suppress(TimeoutError):

@@ -80,7 +80,8 @@ async def serve_websocket(request: web.Request) -> web.StreamResponse:
         timeout=_CLOSE_S,
         heartbeat=services.config.heartbeat_s,
         compress=False,
-        max_msg_size=services.config.max_message_bytes,
+        # aiohttp refuses what is as large as this, too.
+        max_msg_size=services.config.max_message_bytes + 1,
         decode_text=False,
     )
     await socket.prepare(request)
@@ -220,6 +221,8 @@ class _Conversation:
             envelope = _envelope_decoder.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             envelope = _Envelope()
+        if not self._connection.is_greeted:
+            raise self._fail("invalid_message", detail, 400)
         self._connection.send(Refusal(envelope.id, "invalid_message", detail, envelope.type[:_MAX_ECHO]))
 
     async def _check_sign_in(self) -> None:

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from socket import SHUT_RDWR
 from typing import Any, Self, TypeVar
 
 import aiohttp
@@ -198,6 +199,10 @@ class Client:
             message = await self.hear()
             if isinstance(message, messages.Done | messages.Refusal) and message.id == number:
                 return message
+
+    def cut(self) -> None:
+        """End the TCP connection without a word of WebSocket."""
+        self.socket.get_extra_info("socket").shutdown(SHUT_RDWR)
 
     async def closed(self) -> int:
         """Wait for the close; its code. Messages before it are passed over."""

@@ -1,5 +1,6 @@
 import asyncio
 import logging
+from typing import Any
 
 import aiohttp
 import pytest
@@ -80,7 +81,7 @@ async def test_unknown_route_and_method(house: House) -> None:
 
 
 async def test_bodies_are_parsed_strictly(house: House) -> None:
-    async def post(**options: object) -> tuple[int, str, str]:
+    async def post(**options: Any) -> tuple[int, str, str]:
         async with house.ask("POST", "/api/session", **options) as response:
             body = await response.json(content_type=None)
             return response.status, body["code"], body["detail"]

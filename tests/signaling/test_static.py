@@ -4,8 +4,8 @@ import asyncio
 import re
 from pathlib import Path
 
-import aiohttp
 import pytest
+from yarl import URL
 
 from tests.signaling.house import House
 
@@ -26,7 +26,7 @@ def built(house: House) -> House:
 
 @pytest.mark.parametrize("path", ["/", "/meetings/mtg_1", "/sign-in?next=/x", "/index.html", "/điểm-cầu"])
 async def test_the_page_is_served_for_every_path_of_its_router(built: House, path: str) -> None:
-    async with built.http.get(built.base.join(aiohttp.client.URL(path))) as response:
+    async with built.http.get(built.base.join(URL(path))) as response:
         assert response.status == 200
         assert response.content_type == "text/html"
         assert response.headers["Cache-Control"] == "no-cache"

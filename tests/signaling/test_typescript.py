@@ -49,7 +49,9 @@ def test_lists_of_unions() -> None:
     class Odd(msgspec.Struct):
         numbers: list[int | None]
 
-    assert "readonly (number | null)[]" in typescript._interface(msgspec.inspect.type_info(Odd), may_omit=False)
+    info = msgspec.inspect.type_info(Odd)
+    assert isinstance(info, msgspec.inspect.StructType)
+    assert "readonly (number | null)[]" in typescript._interface(info, may_omit=False)
 
 
 def test_main_writes_the_file(tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]) -> None:
