@@ -101,7 +101,7 @@ class Feedback:
             self._board.schedule.set(("nack", stream.key), stream.nack_due_at, lambda now: self._ask(stream, now))
 
     def mend(self, stream: Stream, now: float) -> None:
-        """Where packets were given up, ask for a key frame instead."""
+        """Where packets were given up that somebody needs, ask for a key frame instead."""
         reception = stream.reception
         assert reception is not None
         if reception.gaps.take_given_up() and stream.uplink.spec.kind is Kind.VIDEO:
@@ -148,6 +148,7 @@ class Feedback:
         peer.sampled_at = now
         for stream in peer.streams:
             stream.sample_bitrate(interval_s)
+            stream.cache.drop_old(now)
             if stream.live and now - stream.newest_at > SILENT_AFTER_S:
                 self._feeding.stream_went(stream, now)
         peer.meter.sample(peer.totals(now))

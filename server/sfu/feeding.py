@@ -92,8 +92,7 @@ class Feeding:
                 if target is not None and target is not uplink:
                     # It showed this track only until its new one sends a key frame.
                     self._board.announce(feed.slot, target.track, "")
-            stream.forget_packets()
-            stream.keyframes.drop()
+            stream.close()
 
     def cut(self, stream: Stream) -> None:
         """End whatever the stream feeds, before it is numbered anew. ``resume`` lets it start again."""
@@ -105,10 +104,6 @@ class Feeding:
 
     def start(self, stream: Stream, packet: RtpView, extended: int, now: float) -> None:
         """A key frame (audio: any packet) is here: everybody who waits for the stream starts with it."""
-        reception = stream.reception
-        assert reception is not None
-        if reception.highest - extended > MAX_LATE_START:
-            return
         waiters, stream.waiters = stream.waiters, []
         for slot in waiters:
             slot.waiting = None

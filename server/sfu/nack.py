@@ -24,7 +24,8 @@ class _Gap:
 
 
 class Gaps:
-    """Sequence numbers (extended, ascending) that have not come. ``asking`` says whether new ones are worth a NACK.
+    """Sequence numbers (extended, ascending) that have not come. ``asking`` says whether new ones are worth a NACK;
+    what was worth one stays so until ``stop_asking``.
 
     ``next_at`` is when ``take_due`` has something to ask for, infinity where not. Never more than MAX_GAPS.
     """
@@ -64,7 +65,7 @@ class Gaps:
         self.next_at = inf
         for number, gap in self._gaps.items():
             if gap.ask_at <= now:
-                if gap.tries >= MAX_TRIES or not self.asking:
+                if gap.tries >= MAX_TRIES:
                     self.gave_up = self.gave_up or self.asking
                     gap.ask_at = inf
                     continue
@@ -73,6 +74,13 @@ class Gaps:
                 due.append(number)
             self.next_at = min(self.next_at, gap.ask_at)
         return due
+
+    def stop_asking(self) -> None:
+        """Nothing noted so far is to be asked for any more: the gate closed."""
+        for gap in self._gaps.values():
+            gap.ask_at = inf
+        self.asking = self.gave_up = False
+        self.next_at = inf
 
     def take_given_up(self) -> bool:
         """Whether something was given up since last asked."""

@@ -10,7 +10,7 @@ from server.rtp.packet import RtpView, parse
 from server.sfu.bandwidth import PublisherEstimate
 from server.sfu.binding import RTX_PADDING, Bound, Change, resolve
 from server.sfu.feedback import Feedback
-from server.sfu.feeding import Feeding
+from server.sfu.feeding import MAX_LATE_START, Feeding
 from server.sfu.flows import Flow
 from server.sfu.outputs import (
     ActiveSpeakers,
@@ -149,24 +149,23 @@ class Router:
     def _forward(self, stream: Stream, packet: RtpView, extended: int, now: float) -> Forward | None:
         if extended < stream.first_heard:
             return None
+        reception = stream.reception
+        assert reception is not None
+        starts = reception.highest - extended <= MAX_LATE_START
         detect = stream.detect_keyframe
         if detect is None:
-            starts = True
             if stream.level_id:
                 self._listen(stream, packet, now)
-        else:
+        elif starts:
             starts = detect(packet.data, packet.payload_offset, packet.payload_end)
             if starts:
                 stream.keyframes.arrived()
                 stream.note_size(packet)
-        if stream.waiters:
+        # A late packet is kept even when nobody takes the stream any more: who did may still ask for it.
+        if stream.feeds or stream.waiters or extended < reception.highest:
             stream.cache.put(extended, packet, now)
-            if starts:
-                self._start(stream, packet, extended, now)
-        elif stream.feeds:
-            stream.cache.put(extended, packet, now)
-        reception = stream.reception
-        assert reception is not None
+        if starts and stream.waiters:
+            self._start(stream, packet, extended, now)
         if reception.gaps.next_at != stream.nack_due_at:
             self._feedback.mend(stream, now)
             self._feedback.watch_gaps(stream)

@@ -44,8 +44,7 @@ class Switchboard:
 
     def want_keyframe(self, stream: Stream, now: float) -> None:
         """Somebody needs a key frame of ``stream``: ask for one now, or as soon as the interval allows."""
-        if not stream.uplink.gate_open:
-            return
+        assert stream.uplink.gate_open
         stream.keyframes.want(now)
         self._request_keyframe(stream, now)
 

@@ -178,6 +178,13 @@ class Stream:
         self.cache.clear()
         self.epoch += 1
 
+    def close(self) -> None:
+        """The gate closed: nothing is kept, nothing is asked for."""
+        self.forget_packets()
+        self.keyframes.drop()
+        if self.reception is not None:
+            self.reception.gaps.stop_asking()
+
     def hear_from_now(self) -> None:
         """The gate opens: nothing that was sent before counts."""
         if self.reception is not None:

@@ -100,6 +100,7 @@ class Camera:
     height: int = 360
     payload_type: int = 96
     packet_octets: int = 400
+    mark: bytes = b"v"
 
     def frame(self, now: float, key: bool = False, step: int = 3_000) -> list[bytes]:
         """The packets of the next frame, ``step`` timestamp units on."""
@@ -117,7 +118,7 @@ class Camera:
                     self.sequence,
                     self.timestamp,
                     self.ssrc,
-                    body + b"v" * self.packet_octets,
+                    body + self.mark * self.packet_octets,
                     last,
                     self._extensions(now),
                 )

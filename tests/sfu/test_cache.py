@@ -30,3 +30,13 @@ def test_cleared_is_empty() -> None:
     cache.put(3, look(rtp(96, 3, 0, 1, b"x")), 0.0)
     cache.clear()
     assert cache.get(3, 0.0) is None
+
+
+def test_what_is_all_too_old_is_let_go() -> None:
+    cache = PacketCache(8)
+    cache.drop_old(0.0)
+    cache.put(3, look(rtp(96, 3, 0, 1, b"x")), 0.0)
+    cache.drop_old(MAX_AGE_S)
+    assert cache._ring
+    cache.drop_old(MAX_AGE_S + 0.001)
+    assert not cache._ring

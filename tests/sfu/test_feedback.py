@@ -342,13 +342,14 @@ def test_lips_match_by_the_sources_own_clock() -> None:
     voice, source = Microphone(timestamp=1_000_000), Camera(timestamp=5_000_000)
     skew_s = -12_345.678
     pending: list[tuple[float, bytes]] = []
+    captured: dict[int, float] = {}
     for index in range(150):
-        captured = hall.now + skew_s
         pending += [(hall.now + 0.020, packet) for packet in source.frame(hall.now, key=index == 0)]
-        pending += [(hall.now + 0.100, voice.packet()) for _ in range(1)]
         voice.timestamp += 1_600 - 960
+        pending.append((hall.now + 0.100, voice.packet()))
+        captured |= {source.timestamp: hall.now, voice.timestamp: hall.now}
         if index % 30 == 10:
-            ntp = rtcp.ntp_from_unix(captured)
+            ntp = rtcp.ntp_from_unix(hall.now + skew_s)
             hall.report(1, rtcp.sender_report(source.ssrc, ntp, source.timestamp, 1, 1))
             hall.report(1, rtcp.sender_report(voice.ssrc, ntp, voice.timestamp, 1, 1))
         hall.advance(1 / 30)
@@ -359,18 +360,9 @@ def test_lips_match_by_the_sources_own_clock() -> None:
     pictures = hall.sender_reports(2, 9_000)[-1][1].sender_info
     sound = [packet for packet in hall.received[2] if packet.ssrc == 8_000][-1]
     picture = [packet for packet in hall.received[2] if packet.ssrc == 9_000][-1]
-    # Capture time of both newest packets on the viewer's common clock, and on the source's own.
     heard = rtcp.unix_from_ntp(sounds.ntp_timestamp) + difference32(sound.timestamp, sounds.rtp_timestamp) / 48_000
     seen = rtcp.unix_from_ntp(pictures.ntp_timestamp) + difference32(picture.timestamp, pictures.rtp_timestamp) / 90_000
-    sound_in = hall.router._peers[1].uplinks["0"].streams[0]
-    picture_in = hall.router._peers[1].uplinks["1"].streams[0]
-    assert sound_in.clock is not None
-    assert picture_in.clock is not None
-    assert sound_in.newest is not None
-    assert picture_in.newest is not None
-    truly = picture_in.clock.captured_at(picture_in.newest.timestamp) - sound_in.clock.captured_at(
-        sound_in.newest.timestamp
-    )
+    truly = captured[picture.timestamp] - captured[sound.timestamp]
     assert truly == pytest.approx(0.08, abs=0.03)
     assert seen - heard == pytest.approx(truly, abs=0.001)
 

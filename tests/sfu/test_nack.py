@@ -61,11 +61,26 @@ def test_nobody_asks_while_nobody_takes_the_stream() -> None:
     gaps.open(10, 12, 1.0)
     assert gaps.next_at == inf
     assert gaps.take_due(9.0, 0.1) == []
-    gaps.asking = True
+
+
+def test_what_was_worth_asking_for_stays_so_until_the_gate_closes() -> None:
+    gaps = asking()
+    gaps.open(20, 22, 9.0)
+    gaps.asking = False
+    gaps.open(30, 31, 9.0)
+    assert gaps.take_due(9.5, 0.1) == [20, 21]
+    gaps.stop_asking()
+    assert gaps.next_at == inf
+    assert gaps.take_due(99.0, 0.1) == []
+    assert gaps.fill(20)
+
+
+def test_nothing_is_given_up_when_nobody_takes_the_stream_any_more() -> None:
+    gaps = asking()
     gaps.open(20, 21, 9.0)
     gaps.asking = False
-    assert gaps.take_due(9.5, 0.1) == []
-    assert gaps.next_at == inf
+    while gaps.next_at < inf:
+        gaps.take_due(gaps.next_at, 0.1)
     assert not gaps.take_given_up()
 
 
