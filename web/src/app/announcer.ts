@@ -28,12 +28,13 @@ export function useAnnouncements(meeting: Meeting) {
   watch(road.standing, (now, before) => {
     if (now.kind === 'lost' || before.kind === 'lost') return
     const waited = before.kind === 'queued' || before.kind === 'on_deck'
-    if (now.kind === 'speaking' && before.kind !== 'speaking' && before.kind !== 'watching') {
+    if (now.kind === 'speaking' && !now.byRight && before.kind !== 'speaking' && before.kind !== 'watching') {
       urgent.value = voice.muted.value ? t('announce.grantedMuted') : t('announce.granted')
       notice.value = { tone: 'granted', text: t('announce.invited') }
     } else if (before.kind === 'speaking' && now.kind === 'muted') {
       urgent.value = t('announce.withdrawn')
-      if (!road.justAsked('release_floor')) notice.value = { tone: 'ended', text: t('announce.withdrawn') }
+      if (!road.justAsked('release_floor') && !road.justAsked('mute_all'))
+        notice.value = { tone: 'ended', text: t('announce.withdrawn') }
     } else if (waited && now.kind === 'muted' && !road.justAsked('cancel_request')) {
       urgent.value = t('announce.denied')
       notice.value = { tone: 'ended', text: t('announce.denied') }

@@ -26,6 +26,11 @@ export const weakMachine = isWeakMachine(navigator.hardwareConcurrency, machineM
 watch(choice, () => saveChoice(localStorage, choice))
 navigator.mediaDevices?.addEventListener?.('devicechange', () => void refresh())
 
+/** Send one small picture instead of three layers of a large one. */
+export function isSaving(): boolean {
+  return choice.quality === 'auto' ? weakMachine : choice.quality === 'save'
+}
+
 /** This machine's camera and microphone, shared by the device check and the meeting. */
 export const localMedia = {
   choice,
@@ -42,7 +47,7 @@ export const localMedia = {
     const turn = ++cameraTurn
     camera.value?.stop()
     camera.value = null
-    const opened = await openCamera(choice.cameraId, weakMachine)
+    const opened = await openCamera(choice.cameraId, isSaving())
     if (turn !== cameraTurn) return opened.track?.stop()
     keep(camera, cameraProblem, opened)
     await refresh()

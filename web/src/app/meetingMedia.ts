@@ -4,7 +4,7 @@ import type { LineReport } from '../protocol/connection'
 import { judgeLine, sampleLine, type LineMemory } from '../media/line'
 import { MediaPeer, type Slot } from '../media/peer'
 import type { Answer, Welcome } from '../protocol/types.gen'
-import { localMedia, weakMachine } from './localMedia'
+import { isSaving, localMedia, weakMachine } from './localMedia'
 import type { MeetingRoad } from './meetingRoad'
 
 /** none: not wanted (lobby, over); connecting: being set up; connected: flowing; lost: being set up again. */
@@ -65,7 +65,7 @@ export function useMeetingMedia(road: MeetingRoad, line: { value: LineReport | n
         publish,
         audioSlots: AUDIO_SLOTS,
         videoSlots: videoSlots(welcome.video_slots),
-        simulcast: !weakMachine,
+        simulcast: !isSaving(),
         iceServers: welcome.ice_servers,
       },
       (next) => peer === created && changed(next),

@@ -69,6 +69,8 @@ export const en: Messages = {
     cameraOn: 'On when joining',
     micOn: 'Open when invited to speak',
     defaultDevice: 'Default device',
+    quality: 'Picture sent',
+    qualities: { auto: 'Automatic, by the machine', save: 'Saving (old machine, weak line)', high: 'Sharp' },
     preview: 'Your camera’s picture',
     noPreview: 'The camera is off',
     level: 'Microphone level',

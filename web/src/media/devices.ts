@@ -1,8 +1,13 @@
+export const QUALITIES = ['auto', 'save', 'high'] as const
+export type PictureQuality = (typeof QUALITIES)[number]
+
 /** What was chosen on the device check, kept for next time. No secret is among it. */
 export interface DeviceChoice {
   cameraId: string | null
   micId: string | null
   speakerId: string | null
+  /** How much picture is sent: auto judges the machine. */
+  quality: PictureQuality
   cameraOn: boolean
   micOn: boolean
   /** The check was gone through once: the next join needs one click. */
@@ -21,6 +26,7 @@ export const DEFAULT_CHOICE: DeviceChoice = {
   cameraId: null,
   micId: null,
   speakerId: null,
+  quality: 'auto',
   cameraOn: true,
   micOn: true,
   checked: false,
@@ -51,8 +57,8 @@ export function isWeakMachine(cores: number | undefined, memory_GiB: number | un
   return (cores ?? 4) <= 2 || (memory_GiB ?? 8) <= 2
 }
 
-export function openCamera(deviceId: string | null, weak: boolean): Promise<Opened> {
-  const size = weak
+export function openCamera(deviceId: string | null, saving: boolean): Promise<Opened> {
+  const size = saving
     ? { width: { ideal: 640 }, height: { ideal: 360 } }
     : { width: { ideal: 1280 }, height: { ideal: 720 } }
   return open('video', deviceId, { ...size, frameRate: { ideal: 25, max: 30 } })

@@ -9,6 +9,8 @@ export interface Place {
 }
 
 const RATIO = 16 / 9
+/** On a phone equal pictures are all too small: one is shown large. CSS pixels. */
+const SMALL_STAGE = 500
 
 /** How many pictures a layout has room for; null: as many as there are. */
 export function layoutRoom(layout: LayoutName): number | null {
@@ -31,7 +33,8 @@ export function arrange(
   const shown = Math.min(count, layoutRoom(layout) ?? count)
   if (shown === 0 || width <= 0 || height <= 0) return []
   if (shown === 1) return [fit({ x: 0, y: 0, width, height })]
-  const strip = layout === 'main_strip' || (layout === 'auto' && (screenFirst || shown > 4 || shown === 3))
+  const crowded = screenFirst || shown > 4 || shown === 3 || width < SMALL_STAGE
+  const strip = layout === 'main_strip' || (layout === 'auto' && crowded)
   return strip ? mainAndStrip(shown, width, height, gap) : grid(shown, width, height, gap)
 }
 
