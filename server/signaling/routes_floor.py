@@ -27,11 +27,11 @@ async def show_floor(request: web.Request) -> web.Response:
 
 
 async def grant_floor(request: web.Request) -> web.Response:
-    """Give the floor; to one who has it nothing changes: PUT is idempotent (RFC 9110)."""
+    """Give the floor; one who has it keeps it with the new end: PUT is idempotent (RFC 9110)."""
     body = await read_struct(request, GrantBody, empty=GrantBody())
     actor = await _actor(request)
     grant = GrantFloor(request.match_info["endpoint_id"], body.duration_s)
-    return answer(await _command(request, actor, grant, already="already_holder"))
+    return answer(await _command(request, actor, grant))
 
 
 async def withdraw_floor(request: web.Request) -> web.Response:

@@ -1,0 +1,68 @@
+"""One cell of the table of rights in docs/protocol.md: a well-formed request in the state that makes it sensible."""
+
+from contextlib import AsyncExitStack
+from typing import Any
+
+from aiohttp import WSServerHandshakeError
+
+from server.room.commands import GrantFloor, RequestFloor
+from server.signaling.routing import Route
+from server.store.meetings import MeetingState
+from tests.signaling.house import House
+from tests.signaling.test_meetings_rest import plan
+from tests.signaling.test_whip import FRAGMENT, PUBLISH, SDP, TRICKLE, VIEW, open_session
+
+ROLES = ("nobody", "administrator", "operator", "chair", "deputy", "endpoint", "archivist", "observer")
+
+Prepared = tuple[str, dict[str, Any]]
+
+
+async def cell(house: House, route: Route, role: str) -> int:
+    """The status that ``role`` gets from ``route``. The chair and the endpoint are connected."""
+    who = {"nobody": None, "endpoint": "endpoint1"}.get(role, role)
+    async with AsyncExitStack() as stack:
+        clients = {name: await stack.enter_async_context(house.join(name)) for name in ("chair", "endpoint1")}
+        if "floor/requests" in route.path and route.method == "DELETE":
+            await clients["endpoint1"].command(RequestFloor())
+        if "floor/{endpoint_id}" in route.path and route.method == "DELETE":
+            await clients["chair"].command(GrantFloor(house.seat(1)))
+        path, options = await _prepare(house, route)
+        if route.path.endswith("/ws"):
+            return await _handshake(house, who)
+        async with house.ask(route.method, path, who, **options) as response:
+            return response.status
+
+
+async def _prepare(house: House, route: Route) -> Prepared:
+    path = route.path.replace("{endpoint_id}", house.seat(1))
+    options: dict[str, Any] = {}
+    if "{session_id}" in path:
+        session, tag = await open_session(house, "whip" if "/whip" in path else "whep")
+        path = session
+        if route.method == "PATCH":
+            options = {"data": TRICKLE, "headers": FRAGMENT | {"If-Match": tag}}
+    elif path.endswith(("/whip", "/whep")):
+        options = {"data": PUBLISH if path.endswith("whip") else VIEW, "headers": SDP}
+    elif path.endswith("/open"):
+        path = path.replace("{meeting_id}", await _planned(house))
+    elif path.endswith("/endpoints") and route.method == "POST":
+        options = {"json": {"endpoint_ids": [house.seat(2)]}}
+    elif path == "/api/meetings" and route.method == "POST":
+        options = {"json": await plan(house)}
+    return path.replace("{meeting_id}", house.demo.meeting), options
+
+
+async def _planned(house: House) -> str:
+    now = house.clock.now()
+    operator = await house.services.accounts.account_for(house.demo.operator.token, now)
+    known = await house.services.book.list_for(operator, now - 86_400, now + 86_400)
+    return next(one.meeting_id for one in known if one.state is MeetingState.SCHEDULED)
+
+
+async def _handshake(house: House, who: str | None) -> int:
+    headers = {"Authorization": f"Bearer {house.token(who)}"} if who is not None else {}
+    try:
+        async with house.http.ws_connect(house.base / house.meeting.lstrip("/") / "ws", headers=headers):
+            return 101
+    except WSServerHandshakeError as refused:
+        return refused.status
