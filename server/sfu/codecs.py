@@ -1,6 +1,7 @@
 """Which of a viewer's payload types takes what a publisher sends, and how its key frames are told."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 from server.rtp import h264, vp8
 from server.sfu.ports import Codec
@@ -39,6 +40,7 @@ def _is_compatible(sent: Codec, taken: Codec) -> bool:
     return key is None or ours.get(key, "0") == theirs.get(key, "0")
 
 
-def _parameters(fmtp: str) -> dict[str, str]:
+@lru_cache(maxsize=256)
+def _parameters(fmtp: str) -> Mapping[str, str]:
     pairs = (part.partition("=") for part in fmtp.split(";"))
     return {key.strip().lower(): value.strip() for key, _, value in pairs}

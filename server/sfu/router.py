@@ -8,10 +8,22 @@ from collections.abc import Sequence
 
 from server.rtp.packet import RtpView, parse
 from server.sfu.bandwidth import PublisherEstimate
-from server.sfu.binding import RTX_PADDING, Bound, Change, resolve
+from server.sfu.binding import (
+    RETIRED_SSRC,
+    RTX_PADDING,
+    SSRC_CONFLICT,
+    UNDECLARED_MID,
+    UNDECLARED_PAYLOAD_TYPE,
+    UNDECLARED_RID,
+    UNDECLARED_SSRC,
+    Bound,
+    Change,
+    resolve,
+)
 from server.sfu.feedback import Feedback
 from server.sfu.feeding import MAX_LATE_START, Feeding
 from server.sfu.flows import Flow
+from server.sfu.listening import Listening
 from server.sfu.outputs import (
     ActiveSpeakers,
     Forward,
@@ -28,11 +40,11 @@ from server.sfu.peer import Peer
 from server.sfu.ports import PeerKey, SlotSpec, UplinkSpec
 from server.sfu.reception import REFUSED_JUMP, RESTARTED
 from server.sfu.reports import FIRST_REPORT_S, REPORT_INTERVAL_S
-from server.sfu.speakers import WINDOW_S, SpeakerDetector
 from server.sfu.switchboard import Switchboard
 from server.sfu.uplink import Stream
 
 __all__ = [
+    "DROP_REASONS",
     "ActiveSpeakers",
     "Forward",
     "LayerStats",
@@ -46,6 +58,20 @@ __all__ = [
     "TrackStats",
 ]
 
+DROP_REASONS = (
+    "malformed_rtp",
+    "malformed_rtcp",
+    UNDECLARED_PAYLOAD_TYPE,
+    UNDECLARED_SSRC,
+    UNDECLARED_MID,
+    UNDECLARED_RID,
+    SSRC_CONFLICT,
+    RETIRED_SSRC,
+    "duplicate",
+    "sequence_jump",
+    "nack_over_budget",
+)
+"""Every key that ``Router.drops`` can have; docs/media.md says what each means."""
 MAX_PACKET_LENGTH = 1_500
 """Nothing longer comes over a path unfragmented; what we add in rewriting must still fit a datagram."""
 
@@ -53,9 +79,7 @@ MAX_PACKET_LENGTH = 1_500
 class Router:
     """See docs/media.md. Peers, mids and tracks it does not know (any more) are ignored: signalling and media race.
 
-    ``drops`` counts refused input by reason: malformed_rtp, malformed_rtcp, undeclared_ssrc, undeclared_payload_type,
-    undeclared_mid, undeclared_rid, ssrc_conflict, retired_ssrc, duplicate, sequence_jump, nack_over_budget. What a
-    closed gate holds back is not a drop.
+    ``drops`` counts refused input by DROP_REASONS. What a closed gate holds back is not a drop.
     """
 
     def __init__(self, *, max_bitrate_bps: int = 2_500_000, start_bitrate_bps: int = 1_200_000) -> None:
@@ -65,8 +89,7 @@ class Router:
         self._feedback = Feedback(self._board, self._feeding)
         self._max_bitrate_bps = max_bitrate_bps
         self._start_bitrate_bps = start_bitrate_bps
-        self._speakers: SpeakerDetector[TrackId] = SpeakerDetector()
-        self._heard: dict[int, Stream] = {}
+        self._listening = Listening(self._board)
         self._next_stream = 1
         self._peers = self._board.peers
         self._by_stream = self._board.flows.by_stream
@@ -95,11 +118,10 @@ class Router:
             self._feeding.remove_slot(slot)
         for uplink in entry.uplinks.values():
             uplink.gate_open = False
-            self._silence(uplink.track)
             self._feeding.remove_uplink(uplink, now)
             self._board.schedule.cancel(("layers", uplink.track))
         for stream in entry.streams:
-            self._heard.pop(stream.key, None)
+            self._listening.silence(stream)
             self._board.schedule.cancel(("nack", stream.key))
             self._board.schedule.cancel(("keyframe", stream.key))
         self._board.schedule.cancel(("report", peer))
@@ -155,7 +177,7 @@ class Router:
         detect = stream.detect_keyframe
         if detect is None:
             if stream.level_id:
-                self._listen(stream, packet, now)
+                self._listening.hear(stream, packet, now)
         elif starts:
             starts = detect(packet.data, packet.payload_offset, packet.payload_end)
             if starts:
@@ -211,7 +233,8 @@ class Router:
         viewers = [slot.peer for slot in stream.waiters]
         self._feeding.start(stream, packet, extended, now)
         for viewer in viewers:
-            self._feedback.report_by(self._peers[viewer], now + FIRST_REPORT_S)
+            # Spread, so that a switch for two hundred viewers is not followed by two hundred reports in one go.
+            self._feedback.report_by(self._peers[viewer], now + FIRST_REPORT_S * (1 + viewer * 0.618 % 1))
 
     def _measure(self, owner: Peer, stream: Stream, packet: RtpView, now: float) -> None:
         estimate = owner.estimate
@@ -220,34 +243,6 @@ class Router:
             self._feedback.announce_remb(owner, now)
         if estimate.arrived(packet, stream.measured_by, now):
             self._feedback.announce_remb(owner, now)
-
-    # --- who speaks ------------------------------------------------------------------------------------------
-
-    def _listen(self, stream: Stream, packet: RtpView, now: float) -> None:
-        level = packet.extension(stream.level_id)
-        if not level:
-            return
-        if not stream.level_count:
-            self._heard[stream.key] = stream
-            self._board.schedule.bring_forward("speakers", now + WINDOW_S, self._close_window)
-        stream.level_sum += 127 - (level[0] & 0x7F)
-        stream.level_count += 1
-
-    def _close_window(self, now: float) -> None:
-        loudness: dict[TrackId, float] = {}
-        for stream in self._heard.values():
-            if stream.uplink.gate_open:
-                loudness[stream.uplink.track] = stream.level_sum / stream.level_count
-            stream.level_sum = stream.level_count = 0
-        self._heard.clear()
-        if self._speakers.window(loudness):
-            self._board.outputs.append(ActiveSpeakers(self._speakers.active))
-        if self._speakers.active:
-            self._board.schedule.bring_forward("speakers", now + WINDOW_S, self._close_window)
-
-    def _silence(self, track: TrackId) -> None:
-        if self._speakers.forget(track):
-            self._board.outputs.append(ActiveSpeakers(self._speakers.active))
 
     # --- what goes where -------------------------------------------------------------------------------------
 
@@ -258,7 +253,8 @@ class Router:
             return
         self._feeding.set_gate(uplink, open, now)
         if not open:
-            self._silence(track)
+            for stream in uplink.streams:
+                self._listening.silence(stream)
 
     def assign(self, peer: PeerKey, mid: str, track: TrackId | None, now: float) -> None:
         """What a slot shall carry from now on; SlotFed follows when it does. A track that is gone counts as None."""

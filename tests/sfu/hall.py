@@ -11,7 +11,7 @@ from server.rtp.sequence import difference16, difference32
 from server.sfu.outputs import ActiveSpeakers, Forward, SendRtcp, SendRtp, SlotFed, TrackId
 from server.sfu.ports import SlotSpec, UplinkSpec
 from server.sfu.rewrite import rewrite
-from server.sfu.router import Router
+from server.sfu.router import DROP_REASONS, Router
 
 Feedback = tuple[float, rtcp.AnyRtcpPacket]
 
@@ -116,6 +116,9 @@ class Hall:
         """Report blocks about what the peer sends."""
         reports = [packet for _, packet in self.feedback[peer] if isinstance(packet, rtcp.RtcpRrPacket)]
         return [block for report in reports for block in report.reports if block.ssrc == ssrc]
+
+    def check_drops(self) -> None:
+        assert set(self.router.drops) <= set(DROP_REASONS)
 
     def _copy_out(self, forward: Forward) -> None:
         for flow in forward.flows:

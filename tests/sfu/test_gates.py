@@ -233,3 +233,32 @@ def test_stats_say_whether_the_gate_is_open() -> None:
     assert (layer.width, layer.height, layer.codec, layer.packets, layer.lost) == (1_280, 720, "vp8", 3, 0)
     assert hall.router.track_stats(MIC, hall.now).layers == ()
     assert VP8.name == layer.codec
+
+
+def test_hundreds_come_and_go_and_nothing_stays() -> None:
+    """SCENARIOS row 17, for the router: no peer, flow, deadline or voice is left behind."""
+    hall = Hall()
+    hall.join(2, slots=[audio_slot(), video_slot()])
+    for number in range(300):
+        peer = 100 + number
+        hall.join(peer, [mic(), camera()], [video_slot(ssrc=7_000)])
+        hall.open((peer, "0"), (peer, "1"))
+        hall.assign(2, "a0", (peer, "0"))
+        hall.assign(2, "v0", (peer, "1"))
+        hall.assign(peer, "v0", (peer, "1"))
+        hall.send(peer, Microphone(ssrc=peer).packet(dbov=5))
+        source = Camera(ssrc=5_000 + peer)
+        hall.send(peer, source.frame(hall.now, key=True))
+        source.sequence += 1
+        hall.send(peer, source.frame(hall.now))
+        hall.advance(0.25)
+        hall.router.remove_peer(peer, hall.now)
+    hall.collect()
+    hall.advance(2.0)
+    board = hall.router._board
+    assert list(board.peers) == [2]
+    assert hall.router.flows.by_stream == {}
+    assert not hall.speakers[-1]
+    assert len(board.schedule._heap) < 100
+    hall.router.remove_peer(2, hall.now)
+    assert board.schedule.next_deadline() is None
