@@ -21,7 +21,7 @@ PATTERNS = (7, 44, 121)
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[ServerProcess]:
-    async with ServerProcess(tmp_path / "server", endpoints=4) as running:
+    async with ServerProcess(tmp_path / "server", endpoints=4, media_host="0.0.0.0") as running:
         yield running
 
 

@@ -35,6 +35,7 @@ class ServerFailed(Exception):
 class ServerProcess:
     """``diemcau demo`` once, then ``diemcau serve`` on free ports of 127.0.0.1 with ``folder`` as its data.
 
+    ``media_host`` "0.0.0.0" offers every address of the machine (Firefox takes no loopback one).
     ``config`` is the text of a TOML configuration file. ``cpus`` pins the process to some cores (Linux).
     ``prefix`` is put before the command (``ip netns exec NAME``).
     """
@@ -46,6 +47,7 @@ class ServerProcess:
         endpoints: int = 3,
         config: str = "",
         host: str = "127.0.0.1",
+        media_host: str | None = None,
         cpus: Sequence[int] = (),
         prefix: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
@@ -53,6 +55,7 @@ class ServerProcess:
         self.folder = folder
         self.log_file = folder / "server.log"
         self.host = host
+        self._media_host = media_host or host
         self.http_port = 0
         self.media_port = 0
         self._endpoints = endpoints
@@ -158,7 +161,7 @@ class ServerProcess:
 
     def _spawn(self) -> None:
         command = [*self._prefix, sys.executable, "-m", "server", "serve", "--data", str(self.folder / "data")]
-        command += ["--http", f"{self.host}:{self.http_port}", "--media", f"{self.host}:{self.media_port}"]
+        command += ["--http", f"{self.host}:{self.http_port}", "--media", f"{self._media_host}:{self.media_port}"]
         if self._config:
             config_file = self.folder / "config.toml"
             config_file.write_text(self._config, "utf-8")
