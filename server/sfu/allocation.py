@@ -25,11 +25,12 @@ class Demand(msgspec.Struct, frozen=True):
 
 class Plan(msgspec.Struct, frozen=True):
     """A layer index for each demand, None: paused. ``next_step_bps``: what the whole takes with one step more for the
-    first demand that got less than it wants; None: all got it.
+    first demand that got less than it wants; None: all got it. ``wanted_bps``: what all that is wanted takes.
     """
 
     layers: tuple[int | None, ...]
     next_step_bps: int | None
+    wanted_bps: int
 
 
 def allocate(limit_bps: int | None, audio_bps: int, demands: Sequence[Demand]) -> Plan:
@@ -39,8 +40,10 @@ def allocate(limit_bps: int | None, audio_bps: int, demands: Sequence[Demand]) -
     each other gets its worst layer, in order; then each, in order, steps up to what it wants as far as it fits.
     """
     wants = [wanted_layer(demand.layers, demand.shown_height, demand.current) for demand in demands]
-    if limit_bps is None:
-        return Plan(tuple(wants), None)
+    all_of_it = audio_bps + sum(_charge(demand, want) for demand, want in zip(demands, wants, strict=True))
+    wanted_bps = int(all_of_it) + 1
+    if limit_bps is None or wanted_bps <= limit_bps:
+        return Plan(tuple(wants), None, wanted_bps)
     left = float(limit_bps - audio_bps)
     chosen: list[int | None] = [None] * len(demands)
     for rank, demand in enumerate(demands):
@@ -48,7 +51,7 @@ def allocate(limit_bps: int | None, audio_bps: int, demands: Sequence[Demand]) -
         left = _raise(demand, rank, ceiling, chosen, left)
     for rank, demand in enumerate(demands):
         left = _raise(demand, rank, wants[rank], chosen, left)
-    return Plan(tuple(chosen), _next_step(audio_bps, demands, wants, chosen))
+    return Plan(tuple(chosen), _next_step(audio_bps, demands, wants, chosen), wanted_bps)
 
 
 def _raise(demand: Demand, rank: int, ceiling: int, chosen: list[int | None], left: float) -> float:

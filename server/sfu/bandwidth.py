@@ -17,6 +17,10 @@ TRIAL_LOSS = 0.10
 FIRST_TRIAL_S = 8.0
 LAST_TRIAL_S = 64.0
 REPLAN_CHANGE = 0.05
+FALL = 0.95
+OVERLOAD = 0.9
+"""An estimate below this share of the last one, or of what is sent, is congestion."""
+CONGESTION_MEMORY_S = 60.0
 
 
 class PublisherEstimate:
@@ -71,9 +75,10 @@ class PublisherEstimate:
 class ViewerBudget:
     """What a viewer can receive, by its own REMB. ``limit_bps`` None: it never said, so nothing is held back.
 
-    A receiver's estimate grows only a little beyond what it receives, so a paused layer would stay paused for good.
-    Hence trials: now and then the next step up is sent in spite of the estimate. A trial ends well when the
-    estimate has caught up, and badly when it falls or packets get lost; then the next one waits twice as long.
+    A receiver's estimate grows only a little beyond what it receives: it says what was tried, not what could be. So
+    more is tried in spite of it: everything that is wanted at once, or, within a minute of congestion, one step, after
+    a wait that doubles with every failure. A trial ends well when the estimate has caught up, and badly when it falls,
+    or is far less than what is sent, or packets get lost.
     """
 
     def __init__(self) -> None:
@@ -81,6 +86,7 @@ class ViewerBudget:
         self._planned_bps = 0
         self._trial_bps: int | None = None
         self._trial_at = -inf
+        self._congested_at = -inf
         self._wait_s = FIRST_TRIAL_S
 
     @property
@@ -89,16 +95,15 @@ class ViewerBudget:
             return self.estimate_bps
         return max(self.estimate_bps, self._trial_bps)
 
-    def on_remb(self, bitrate_bps: int, now: float) -> bool:
-        """Take in the viewer's estimate. True: it differs enough to plan anew."""
+    def on_remb(self, bitrate_bps: int, sending_bps: int, now: float) -> bool:
+        """Take in the viewer's estimate while it is sent ``sending_bps``. True: it differs enough to plan anew."""
         before = self.estimate_bps
         self.estimate_bps = bitrate_bps
-        if before is not None and bitrate_bps < 0.95 * before:
+        if bitrate_bps < FALL * (before or 0) or bitrate_bps < OVERLOAD * sending_bps:
             self._fall_back(now)
         elif self._trial_bps is not None and bitrate_bps >= self._trial_bps:
             self._trial_bps = None
             self._wait_s = FIRST_TRIAL_S
-            self._trial_at = now
         if before is not None and abs(bitrate_bps - self._planned_bps) < REPLAN_CHANGE * self._planned_bps:
             return False
         self._planned_bps = bitrate_bps
@@ -111,19 +116,17 @@ class ViewerBudget:
         self._fall_back(now)
         return True
 
-    def held_back(self, next_step_bps: int, now: float) -> bool:
-        """The plan gives less than is wanted, and the next step up takes ``next_step_bps``. True: try it now."""
-        if self._trial_bps is not None:
+    def held_back(self, next_step_bps: int, wanted_bps: int, now: float) -> bool:
+        """The plan gives less than the ``wanted_bps`` it takes for all. True: try more now, so plan anew."""
+        if self._trial_bps is not None or now < self._trial_at:
             return False
-        if self._trial_at == -inf:
-            self._trial_at = now + self._wait_s
-        if now < self._trial_at:
-            return False
-        self._trial_bps = next_step_bps
+        congested_lately = now - self._congested_at < CONGESTION_MEMORY_S
+        self._trial_bps = next_step_bps if congested_lately else wanted_bps
         return True
 
     def _fall_back(self, now: float) -> None:
         if self._trial_bps is not None:
             self._trial_bps = None
             self._wait_s = min(LAST_TRIAL_S, 2 * self._wait_s)
+        self._congested_at = now
         self._trial_at = now + self._wait_s

@@ -74,7 +74,7 @@ class Feedback:
     def _on_payload_feedback(self, peer: Peer, packet: rtcp.RtcpPsfbPacket, now: float) -> None:
         bitrate_bps = rtcp.remb_bps(packet)
         if bitrate_bps is not None:
-            if peer.budget.on_remb(bitrate_bps, now):
+            if peer.budget.on_remb(bitrate_bps, peer.sending_bps(), now):
                 self._feeding.refresh(peer, now)
             return
         for ssrc in rtcp.keyframe_ssrcs(packet):

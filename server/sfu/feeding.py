@@ -167,7 +167,8 @@ class Feeding:
         demands = [_demand(slot, live) for slot, live in wishes]
         audio_bps = viewer.audio_bps(AUDIO_RESERVE_BPS)
         plan = allocate(viewer.budget.limit_bps, audio_bps, demands)
-        if plan.next_step_bps is not None and viewer.budget.held_back(plan.next_step_bps, now):
+        step_bps = plan.next_step_bps
+        if step_bps is not None and viewer.budget.held_back(step_bps, plan.wanted_bps, now):
             plan = allocate(viewer.budget.limit_bps, audio_bps, demands)
         for (slot, live), index in zip(wishes, plan.layers, strict=True):
             slot.layer = live[index] if index is not None else None
@@ -250,5 +251,14 @@ def _fits(stream: Stream, slot: Slot) -> bool:
 
 def _demand(slot: Slot, live: list[Stream]) -> Demand:
     offers = tuple(LayerOffer(stream.bitrate_bps, stream.height) for stream in live)
-    in_use = slot.feed.stream if slot.feed is not None and slot.feed.stream in live else slot.waiting
-    return Demand(offers, slot.shown_height, live.index(in_use) if in_use in live else None)
+    return Demand(offers, slot.shown_height, _index_in_use(slot, live))
+
+
+def _index_in_use(slot: Slot, live: list[Stream]) -> int | None:
+    """The layer a slot has or waits for; at a change of source the same layer of the new one: its room is there."""
+    running = slot.feed.stream if slot.feed is not None else None
+    for stream in (running, slot.waiting):
+        if stream in live:
+            return live.index(stream)
+    same = [index for index, stream in enumerate(live) if running is not None and stream.rid == running.rid]
+    return same[0] if same else None

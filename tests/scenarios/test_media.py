@@ -16,7 +16,7 @@ LINES = {
 }
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("up", LINES)
 @pytest.mark.parametrize("down", LINES)
 def test_a_switch_of_source_over_bad_lines(up: str, down: str, seed: int) -> None:

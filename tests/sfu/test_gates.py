@@ -262,3 +262,14 @@ def test_hundreds_come_and_go_and_nothing_stays() -> None:
     assert len(board.schedule._heap) < 100
     hall.router.remove_peer(2, hall.now)
     assert board.schedule.next_deadline() is None
+
+
+def test_the_gate_of_a_source_that_never_sent() -> None:
+    hall = hall_with_viewer()
+    hall.open(MIC)
+    hall.close(MIC)
+    hall.send(1, Microphone().packet())
+    assert hall.received[2] == []
+    hall.open(MIC)
+    hall.send(1, Microphone(sequence=1_001).packet())
+    assert len(hall.received[2]) == 1

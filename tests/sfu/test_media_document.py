@@ -46,6 +46,8 @@ def test_files_exist(name: str) -> None:
         f"up to {feeding.MAX_LATE_START} packets",
         f"up to {layers.UPSCALE:g} times upscaled",
         f"after {bandwidth.FIRST_TRIAL_S:g} s, then 16, 32, {bandwidth.LAST_TRIAL_S:g}",
+        f"within {bandwidth.CONGESTION_MEMORY_S:g} s of congestion",
+        f"falls by {100 * (1 - bandwidth.FALL):.0f} %, or",
         f"silent for {feeding.LAYER_SILENT_S:g} s while",
         f"silent for {uplink.SILENT_AFTER_S:g} s counts",
         f"bursts of {1000 * bandwidth.GROUP_S:g} ms",
@@ -72,6 +74,7 @@ def test_numbers_are_the_codes(said: str) -> None:
 def test_fractions_said_in_words() -> None:
     assert round(allocation.RAISE - 1, 3) == 0.1
     assert bandwidth.TRIAL_LOSS == 0.1
+    assert bandwidth.OVERLOAD == 0.9
     assert resend.BUDGET_SHARE == 0.5
     assert speakers.CHALLENGE_WINDOWS == 3
     assert slot.MAX_ALIGNMENT_ERROR_S == 1.0

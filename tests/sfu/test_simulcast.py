@@ -39,15 +39,18 @@ class Simulcast:
 
     def play(self, seconds: float, voice: Microphone | None = None) -> None:
         for _ in range(round(seconds * 30)):
-            asked = self._asked()
-            for rid, source in self.layers.items():
-                if rid in self.sending:
-                    self.hall.send(self.peer, source.frame(self.hall.now, key=source.ssrc in asked))
-                else:
-                    source.timestamp += 3_000
-            if voice is not None:
-                self.hall.send(self.peer, voice.packet())
+            self.frame(voice)
             self.hall.advance(1 / 30)
+
+    def frame(self, voice: Microphone | None = None) -> None:
+        asked = self._asked()
+        for rid, source in self.layers.items():
+            if rid in self.sending:
+                self.hall.send(self.peer, source.frame(self.hall.now, key=source.ssrc in asked))
+            else:
+                source.timestamp += 3_000
+        if voice is not None:
+            self.hall.send(self.peer, voice.packet())
 
     def report(self) -> None:
         """A sender report of each layer, all saying the same capture time for the same frame."""
@@ -289,3 +292,25 @@ def test_a_key_frame_too_short_to_tell_its_size() -> None:
     hall.open(TRACK)
     hall.send(1, rtp(96, 7, 1, 53, b"\x10\x10\x00", extensions=((MID, b"1"),)))
     assert hall.router.track_stats(TRACK, hall.now).layers[0].height == 0
+
+
+def test_a_change_of_source_keeps_the_room_that_is_there() -> None:
+    hall, source = hall_with_simulcast()
+    hall.join(3, [camera(codecs=(VP8,), rids=RIDS)])
+    other = Simulcast(hall, 3)
+    hall.open((3, "1"))
+
+    def play(seconds: float) -> None:
+        for _ in range(round(30 * seconds)):
+            source.frame()
+            other.play(1 / 30)
+
+    hall.assign(2, "v0", TRACK)
+    play(3.0)
+    remb(hall, 300_000)
+    play(1.0)
+    assert shown(hall) == "h"
+    hall.assign(2, "v0", (3, "1"))
+    play(1.0)
+    assert shown(hall) == "h"
+    assert hall.fed[-1].track == (3, "1")
