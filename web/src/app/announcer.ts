@@ -26,6 +26,7 @@ export function useAnnouncements(meeting: Meeting) {
   })
 
   watch(road.standing, (now, before) => {
+    if (now.kind === 'lost') notice.value = null
     if (now.kind === 'lost' || before.kind === 'lost') return
     const waited = before.kind === 'queued' || before.kind === 'on_deck'
     if (now.kind === 'speaking' && !now.byRight && before.kind !== 'speaking' && before.kind !== 'watching') {

@@ -96,10 +96,13 @@ export function useMeetingRoad(meetingId: string, line: () => LineReport) {
     const seatId = room.value?.you.seat_id
     return seatId ? room.value?.seats.get(seatId) : undefined
   })
+  /** As the server last said. */
+  const toldStanding = computed<Standing>(() =>
+    room.value ? standingOf(ownSeat.value, room.value.floor) : { kind: 'watching' },
+  )
   const standing = computed<Standing>(() => {
-    if (!room.value) return { kind: 'watching' }
-    const real = standingOf(ownSeat.value, room.value.floor)
-    return state.value === 'open' || real.kind === 'watching' ? real : { kind: 'lost', until: null }
+    const told = toldStanding.value
+    return state.value === 'open' || told.kind === 'watching' ? told : { kind: 'lost', until: null }
   })
 
   return {
@@ -108,6 +111,7 @@ export function useMeetingRoad(meetingId: string, line: () => LineReport) {
     ending,
     ownSeat,
     standing,
+    toldStanding,
     start,
     ask,
     /** Whether this page itself asked for it a moment ago: what then happens is no news to the person. */

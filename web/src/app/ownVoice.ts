@@ -24,7 +24,8 @@ export function useOwnVoice(road: MeetingRoad, media: MeetingMedia) {
   let meter: LevelMeter | null = null
   let heardAt = 0
 
-  const granted = computed(() => road.standing.value.kind === 'speaking')
+  // As last told: while only signalling is lost the media still flows, and a speaker must not be cut off.
+  const granted = computed(() => road.toldStanding.value.kind === 'speaking')
   const mic = computed<MicState>(() => {
     if (!localMedia.mic.value) return 'none'
     if (!granted.value) return 'waiting'

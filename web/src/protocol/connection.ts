@@ -61,7 +61,7 @@ const SILENCE_LIMIT_MS = 12_000
 const WELCOME_LIMIT_MS = 8_000
 const ANSWER_LIMIT_MS = 10_000
 const RETRY_FIRST_MS = 300
-const RETRY_LONGEST_MS = 3_000
+const RETRY_LONGEST_MS = 2_000
 
 interface Pending {
   resolve: () => void
