@@ -1,11 +1,13 @@
 """The fan-out: one incoming packet out to everybody who takes it (DESIGN idea 5). This is the readable reference.
 
-A C implementation may stand behind ``Fanout`` instead; both must send the same bytes.
+A C implementation may stand behind ``Fanout`` instead; both must send the same bytes to the same addresses, and in the
+same order to each. Half of the cost of a copy is the kernel's, so copies are kept until the socket is drained and go
+out in runs: what one viewer gets of one batch is one system call.
 """
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from server.rtp.extensions import abs_send_time
 from server.rtp.packet import RtpView
@@ -13,6 +15,9 @@ from server.sfu.flows import Flow
 from server.sfu.rewrite import rewrite
 from server.transport.ice import Address
 from server.transport.srtp import SrtpSession
+
+MAX_QUEUED = 4_096
+"""Copies kept at most, some 5 MB; then they go out before the socket is drained."""
 
 
 class Fanout(Protocol):
@@ -28,49 +33,76 @@ class Fanout(Protocol):
     def unregister(self, destination: int) -> None: ...
 
     def forward(self, view: RtpView, flows: Sequence[Flow], now: float) -> None:
-        """Rewrite, protect and queue (or send) one copy for each flow; counts into each flow that was sent."""
+        """Rewrite, protect and queue one copy for each flow, and count it there as sent (RFC 3550 6.4.1)."""
         ...
 
     def flush(self) -> None:
-        """Send what ``forward`` queued."""
+        """Send what ``forward`` queued. Called once the socket is drained."""
         ...
 
 
-class _Destination(NamedTuple):
-    address: Address
-    srtp: SrtpSession
+class _Destination:
+    """A viewer's address, its SRTP, and what waits to be sent there."""
+
+    __slots__ = ("address", "run", "srtp")
+
+    def __init__(self, address: Address, srtp: SrtpSession) -> None:
+        self.address = address
+        self.srtp = srtp
+        self.run: list[bytes] = []
 
 
 class PythonFanout:
-    """Sends at once, one ``sendto`` a copy. ``send(datagram, address)`` says whether the kernel took it."""
+    """``send_run(datagrams, address)`` says how many of them the kernel took."""
 
-    def __init__(self, send: Callable[[bytes, Address], bool], drops: Counter[str]) -> None:
+    def __init__(self, send_run: Callable[[Sequence[bytes], Address], int], drops: Counter[str]) -> None:
         self.packets = 0
         self.octets = 0
-        self._send = send
+        self._send_run = send_run
         self._drops = drops
         self._destinations: dict[int, _Destination] = {}
+        self._waiting: list[_Destination] = []
+        self._queued = 0
 
     def register(self, destination: int, address: Address, srtp: SrtpSession) -> None:
-        self._destinations[destination] = _Destination(address, srtp)
+        known = self._destinations.get(destination)
+        if known is None or known.srtp is not srtp:
+            self._destinations[destination] = _Destination(address, srtp)
+        else:
+            known.address = address
 
     def unregister(self, destination: int) -> None:
-        self._destinations.pop(destination, None)
+        gone = self._destinations.pop(destination, None)
+        if gone is not None:
+            gone.run.clear()
 
     def forward(self, view: RtpView, flows: Sequence[Flow], now: float) -> None:
         stamp = abs_send_time(now)
-        payload_octets = len(view.data) - view.payload_offset
+        payload_octets = view.payload_length
         for flow in flows:
             destination = self._destinations.get(flow.destination)
             if destination is None:
                 self._drops["not_connected"] += 1
                 continue
             datagram = destination.srtp.protect(rewrite(view, flow, stamp))
-            if datagram is not None and self._send(datagram, destination.address):
-                flow.packets += 1
-                flow.octets += payload_octets
-                self.packets += 1
-                self.octets += len(datagram)
+            if datagram is None:
+                continue
+            if not destination.run:
+                self._waiting.append(destination)
+            destination.run.append(datagram)
+            self._queued += 1
+            flow.packets += 1
+            flow.octets += payload_octets
+        if self._queued >= MAX_QUEUED:
+            self.flush()
 
     def flush(self) -> None:
-        """Nothing is queued here."""
+        for destination in self._waiting:
+            run = destination.run
+            if run:
+                sent = self._send_run(run, destination.address)
+                self.packets += sent
+                self.octets += sum(map(len, run[:sent]))
+                run.clear()
+        self._waiting.clear()
+        self._queued = 0

@@ -12,7 +12,7 @@ def candidate_hosts(host: str, announce: tuple[str, ...]) -> tuple[str, ...]:
 
     Of a wildcard, loopback comes last (a browser on the server itself) and link-local addresses are left out.
     """
-    own = _machine_hosts(with_ipv6=host == "::") if host in _WILDCARDS else [host]
+    own = _machine_hosts(with_ipv6=host == "::") or ["127.0.0.1"] if host in _WILDCARDS else [host]
     return tuple(dict.fromkeys([*announce, *own]))
 
 

@@ -114,12 +114,12 @@ class IceAgent:
         password = self._password_for(request)
         if password is None or not request.message.check_message_integrity(password):
             raise StunRejected("bad_integrity")
-        if not may_bind(address):
-            raise StunRejected("address_taken")
-        self.heard_at = now
         if "ICE-CONTROLLED" in request.message.attributes:
             # A lite agent is always controlled (RFC 8445 6.1.1): the other side must switch.
             return _reply(request, password, stun.Class.ERROR, {"ERROR-CODE": (487, "Role Conflict")})
+        if not may_bind(address):
+            raise StunRejected("address_taken")
+        self.heard_at = now
         self._bind(address, nominated=request.nominates)
         if self._retired is not None and request.nominates and request.local_ufrag == self.local.ufrag:
             self._retired = None

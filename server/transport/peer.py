@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from server.sfu.ports import PeerKey
 from server.transport.dtls import DtlsCertificate, DtlsConnection, DtlsState, Fingerprint
-from server.transport.ice import Credentials, IceAgent
+from server.transport.ice import Address, Credentials, IceAgent
 from server.transport.srtp import SrtpSession
 
 CONNECT_S = 30.0
@@ -30,6 +30,9 @@ class Peer:
         self.ice = IceAgent(local, remote, now)
         self.dtls = DtlsConnection(certificate, fingerprints, server=True)
         self.srtp: SrtpSession | None = None
+        self.bound_ufrags: set[str] = set()
+        self.bound_addresses: set[Address] = set()
+        """What of this peer's ICE stands in the server's tables."""
         self._connect_by = now + CONNECT_S
 
     def receive_dtls(self, datagram: bytes, drops: Counter[str], now: float) -> str | None:

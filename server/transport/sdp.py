@@ -141,12 +141,14 @@ def _transport_of(sections: Sequence[OfferedSection]) -> tuple[Credentials, tupl
     if tagged.credentials is None:
         raise bad_sdp("no ICE credentials")
     fingerprints = next((section.fingerprints for section in sections if section.fingerprints), ())
+    if not tagged.setup:
+        raise bad_sdp("no a=setup")
     if not fingerprints:
         raise bad_sdp("no fingerprint: DTLS-SRTP is required")
     if not DIGESTS & {fingerprint.algorithm for fingerprint in fingerprints}:
         raise bad_sdp("no fingerprint of sha-256, sha-384 or sha-512")
-    if tagged.setup in ("server", "passive"):
-        raise bad_sdp("a=setup:passive: this server is the passive side")
+    if tagged.setup == "server":  # aiortc's word for a=setup:passive
+        raise bad_sdp("a=setup:passive: this server is the passive side, the client must be active")
     return tagged.credentials, fingerprints
 
 
@@ -161,6 +163,7 @@ class _Planner:
         self._limits = {Kind.AUDIO: config.audio_slots, Kind.VIDEO: config.video_slots}
         self._new_ssrc = new_ssrc
         self._slots: Counter[Kind] = Counter()
+        self._taken_labels: set[TrackLabel] = set()
         self._free_labels = {
             kind: [label for label in known if label not in labels.values()] for kind, known in _LABELS.items()
         }
@@ -179,7 +182,8 @@ class _Planner:
             for name, uri in _EXTENSION_URIS.items()
             for extension in section.extensions
             if extension.uri == uri
-            and extension.extension_id <= _MAX_EXTENSION_ID
+            and 1 <= extension.extension_id <= _MAX_EXTENSION_ID
+            and extension.direction in _REVERSED
             and (label is not None or name in _SLOT_EXTENSIONS)
         }
         extensions = Extensions(**{name: extension.extension_id for name, extension in ids.items()})
@@ -188,7 +192,7 @@ class _Planner:
             mid=mid,
             codecs=chosen,
             extmaps=tuple(
-                f"{extension.extension_id}{_REVERSED.get(extension.direction, '')} {extension.uri}"
+                f"{extension.extension_id}{_REVERSED[extension.direction]} {extension.uri}"
                 for extension in ids.values()
             ),
             uplink=UplinkSpec(mid, kind, label, codecs, extensions, rids, section.ssrcs, section.rtx_of)
@@ -199,10 +203,14 @@ class _Planner:
 
     def _label(self, kind: Kind, mid: str) -> TrackLabel | None:
         """What the client says it is, where that fits the kind; else the next that is free; None: one too many."""
+        free = self._free_labels[kind]
         named = self._labels.get(mid)
-        if named is not None:
-            return named if named in _LABELS[kind] else None
-        return self._free_labels[kind].pop(0) if self._free_labels[kind] else None
+        if named is None:
+            return free.pop(0) if free else None
+        if named not in _LABELS[kind] or named in self._taken_labels:
+            return None
+        self._taken_labels.add(named)
+        return named
 
     def _slot(self, kind: Kind, mid: str, codecs: tuple[Codec, ...], extensions: Extensions) -> SlotSpec:
         index = self._slots[kind]

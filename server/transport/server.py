@@ -26,9 +26,9 @@ from server.transport.udp import UdpPort
 
 logger = logging.getLogger(__name__)
 
-_SWEEP_S = 0.25
+TICK_S = 0.25
 """How often retransmissions of handshakes and lost peers are looked for; DTLS waits 1 s before its first."""
-_LIVELY_S = 5.0
+LIVELY_S = 5.0
 """A peer heard within this time keeps its address against another peer's check from there."""
 _RTP_HEADER_OCTETS = 12
 
@@ -37,7 +37,7 @@ class MediaServer:
     """Opens, carries and closes peers over one UDP port. Not thread-safe: use it on the event loop's thread."""
 
     def __init__(self, clock: Clock, handler: MediaHandler, *, host: str, port: int, config: MediaConfig) -> None:
-        self.drops: Counter[str] = Counter()
+        self._drops: Counter[str] = Counter()
         self.packets_in = 0
         self.octets_in = 0
         self.port = port
@@ -53,9 +53,17 @@ class MediaServer:
         self._by_ufrag: dict[str, Peer] = {}
         self._by_address: dict[Address, Peer] = {}
         self._next_key = 1
-        self._udp = UdpPort(clock, self.drops, self._on_datagram, self._on_drained)
-        self._sweeper: asyncio.TimerHandle | None = None
-        self.fanout: Fanout = PythonFanout(self._udp.send, self.drops)
+        self._udp = UdpPort(clock, self._drops, self._on_datagram, self._on_drained)
+        self._timer: asyncio.TimerHandle | None = None
+        self.fanout: Fanout = PythonFanout(self._udp.send_run, self._drops)
+
+    @property
+    def drops(self) -> Counter[str]:
+        """What was dropped since the start, by reason; ``receive_buffer_full`` is the kernel's own count."""
+        full = self._udp.receive_buffer_drops()
+        if full:
+            self._drops["receive_buffer_full"] = full
+        return self._drops
 
     @property
     def packets_out(self) -> int:
@@ -70,14 +78,14 @@ class MediaServer:
         """Bind the port (0: any). Raises Unavailable("media_port_busy")."""
         self.port = self._udp.open(self._host, self.port)
         self._hosts = candidate_hosts(self._host, self._config.announce)
-        self._sweep()
+        self._arm()
 
     async def close(self) -> None:
         """Say good-bye to every peer (``server_closed``) and release the port."""
         for key in tuple(self._peers):
             self.close_peer(key, "server_closed")
-        if self._sweeper is not None:
-            self._sweeper.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         self._udp.close()
 
     # --- peers -----------------------------------------------------------------------------------
@@ -91,7 +99,8 @@ class MediaServer:
         peer = Peer(
             key, local.credentials, agreed.remote, self._certificate, agreed.fingerprints, agreed.tag, self._clock.now()
         )
-        self._peers[key] = self._by_ufrag[local.credentials.ufrag] = peer
+        self._peers[key] = peer
+        self._note_ufrags(peer)
         return OpenedPeer(key, agreed.answer, agreed.uplinks, agreed.slots, local.credentials.ufrag)
 
     def restart_ice(self, peer: PeerKey, fragment: str) -> str:
@@ -104,11 +113,8 @@ class MediaServer:
         if remote is None or remote == known.ice.remote:
             return ""
         local = self._describe(Credentials.generate())
-        for ufrag in known.ice.ufrags:
-            self._by_ufrag.pop(ufrag, None)
         known.ice.restart(local.credentials, remote)
-        for ufrag in known.ice.ufrags:
-            self._by_ufrag[ufrag] = known
+        self._note_ufrags(known)
         return write_fragment(local, known.tag)
 
     def close_peer(self, peer: PeerKey, reason: str) -> None:
@@ -118,13 +124,15 @@ class MediaServer:
             return
         known.dtls.close()
         self._send_dtls(known)
-        for ufrag in known.ice.ufrags:
-            self._by_ufrag.pop(ufrag, None)
-        for address in known.ice.addresses:
-            if self._by_address.get(address) is known:
-                del self._by_address[address]
+        for ufrag in known.bound_ufrags:
+            del self._by_ufrag[ufrag]
+        for address in known.bound_addresses:
+            del self._by_address[address]
         self.fanout.unregister(peer)
-        self._handler.on_closed(peer, reason)
+        try:
+            self._handler.on_closed(peer, reason)
+        except Exception:
+            self._note_defect("closing peer %s", peer)
 
     def send_rtp(self, peer: PeerKey, data: bytes) -> None:
         """One complete RTP packet (retransmissions). Dropped and counted where the peer is not connected."""
@@ -140,7 +148,7 @@ class MediaServer:
     def _send_protected(self, key: PeerKey, data: bytes, *, is_rtcp: bool) -> int:
         peer = self._peers.get(key)
         if peer is None or peer.srtp is None or peer.ice.selected is None:
-            self.drops["not_connected"] += 1
+            self._drops["not_connected"] += 1
             return 0
         datagram = peer.srtp.protect_rtcp(data) if is_rtcp else peer.srtp.protect(data)
         return len(datagram) if datagram is not None and self._udp.send(datagram, peer.ice.selected) else 0
@@ -155,34 +163,35 @@ class MediaServer:
         try:
             self._demultiplex(datagram, address, self._clock.now())
         except Exception:
-            # A defect of ours must not stop the port that everybody shares; it is counted, and loud in the log.
-            self.drops["internal_error"] += 1
-            logger.exception("datagram from %s", address)
+            self._note_defect("datagram from %s", address)
 
     def _demultiplex(self, datagram: bytes, address: Address, now: float) -> None:
         if not datagram:
-            self.drops["empty"] += 1
+            self._drops["empty"] += 1
             return
         first = datagram[0]
-        if first < 4:
-            self._on_stun(datagram, address, now)
-            return
         peer = self._by_address.get(address)
-        if peer is None:
-            self.drops["stranger"] += 1
-        elif 128 <= first < 192:
-            self._on_srtp(peer, datagram, now)
+        if 128 <= first < 192:
+            if peer is None:
+                self._drops["unvalidated_address"] += 1
+            else:
+                self._on_srtp(peer, datagram, now)
+        elif first < 4:
+            self._on_stun(datagram, address, now)
         elif 20 <= first < 64:
-            self._on_dtls(peer, datagram, now)
+            if peer is None:
+                self._drops["unvalidated_address"] += 1
+            else:
+                self._on_dtls(peer, datagram, now)
         else:
-            self.drops["unknown_protocol"] += 1
+            self._drops["stranger" if peer is None else "unknown_protocol"] += 1
 
     def _on_srtp(self, peer: Peer, datagram: bytes, now: float) -> None:
         srtp = peer.srtp
         if srtp is None:
-            self.drops["not_connected"] += 1
+            self._drops["not_connected"] += 1
         elif len(datagram) < _RTP_HEADER_OCTETS:
-            self.drops["truncated"] += 1
+            self._drops["truncated"] += 1
         elif 192 <= datagram[1] < 224:  # RFC 5761 4
             compound = srtp.unprotect_rtcp(datagram)
             if compound is not None:
@@ -201,19 +210,20 @@ class MediaServer:
             request = parse_request(datagram)
             peer = self._by_ufrag.get(request.local_ufrag)
             if peer is None:
-                raise StunRejected("stun_unknown_peer")
+                raise StunRejected("stranger")
             reply = peer.ice.check(request, address, now, lambda where: self._may_bind(peer, where, now))
         except StunRejected as refusal:
-            self.drops[refusal.args[0]] += 1
+            self._drops[refusal.args[0]] += 1
             return
         self._udp.send(reply, address)
         self._note_addresses(peer)
+        self._note_ufrags(peer)
 
     def _may_bind(self, peer: Peer, address: Address, now: float) -> bool:
         owner = self._by_address.get(address)
         if owner is None or owner is peer:
             return True
-        if now - owner.ice.heard_at < _LIVELY_S:
+        if now - owner.ice.heard_at < LIVELY_S:
             return False
         owner.ice.forget(address)
         self._note_addresses(owner)
@@ -221,20 +231,29 @@ class MediaServer:
 
     def _note_addresses(self, peer: Peer) -> None:
         """Keep the address table and the fan-out true to what the peer's ICE has validated."""
-        validated = peer.ice.addresses
-        for address in [known for known, owner in self._by_address.items() if owner is peer]:
-            if address not in validated:
-                del self._by_address[address]
-        for address in validated:
+        validated = set(peer.ice.addresses)
+        for address in peer.bound_addresses - validated:
+            del self._by_address[address]
+        for address in validated - peer.bound_addresses:
             self._by_address[address] = peer
+        peer.bound_addresses = validated
         self._register(peer)
+
+    def _note_ufrags(self, peer: Peer) -> None:
+        """The same for its username fragments, of which an ICE restart makes a second for a while."""
+        valid = set(peer.ice.ufrags)
+        for ufrag in peer.bound_ufrags - valid:
+            del self._by_ufrag[ufrag]
+        for ufrag in valid - peer.bound_ufrags:
+            self._by_ufrag[ufrag] = peer
+        peer.bound_ufrags = valid
 
     def _register(self, peer: Peer) -> None:
         if peer.srtp is not None and peer.ice.selected is not None:
             self.fanout.register(peer.key, peer.ice.selected, peer.srtp)
 
     def _on_dtls(self, peer: Peer, datagram: bytes, now: float) -> None:
-        outcome = peer.receive_dtls(datagram, self.drops, now)
+        outcome = peer.receive_dtls(datagram, self._drops, now)
         self._send_dtls(peer)
         self._conclude(peer, outcome)
 
@@ -254,19 +273,34 @@ class MediaServer:
         try:
             self._handler.on_drained()
         except Exception:
-            self.drops["internal_error"] += 1
-            logger.exception("after draining the media port")
+            self._note_defect("after draining the media port")
 
-    def _sweep(self) -> None:
-        now = self._clock.now()
+    # --- time ------------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        """Give up peers that are lost, send handshake flights again. Called every TICK_S while started."""
         for peer in tuple(self._peers.values()):
             if peer.is_lost(now):
                 self.close_peer(peer.key, "timeout")
             elif peer.srtp is None:
                 peer.dtls.tick(now)
                 self._send_dtls(peer)
-                self._conclude(peer, peer.settle(self.drops))
-        self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_S, self._sweep)
+                self._conclude(peer, peer.settle(self._drops))
+
+    def _arm(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(TICK_S, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._arm()
+        try:
+            self.tick(self._clock.now())
+        except Exception:
+            self._note_defect("tick of the media port")
+
+    def _note_defect(self, doing: str, *about: object) -> None:
+        """A defect of ours must not stop the port that everybody shares; it is counted, and loud in the log."""
+        self._drops["internal_error"] += 1
+        logger.exception(doing, *about)
 
 
 def _new_ssrc() -> int:

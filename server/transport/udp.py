@@ -7,7 +7,7 @@ import socket
 import struct
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 from server.clock import Clock
 from server.errors import Unavailable
@@ -21,9 +21,15 @@ BATCH_S = 0.005
 BUFFER_OCTETS = 8 * 1024 * 1024
 """Kernel buffers: 8 MiB hold half a second of 160 viewers' pictures while Python is busy elsewhere."""
 
-# Linux values (asm-generic/socket.h, linux/sock_diag.h) that the socket module does not name.
+MAX_RUN_DATAGRAMS = 32
+MAX_RUN_OCTETS = 60_000
+"""What one segmented send may carry: half of the kernel's 64 segments, and less than an IP packet's length."""
+
+# Linux values (asm-generic/socket.h, linux/sock_diag.h, linux/udp.h) that the socket module does not name.
 _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
 _SO_MEMINFO, _MEMINFO_DROPS = 55, 8
+_SOL_UDP, _UDP_SEGMENT = 17, 103
+_SEGMENT_SIZE = struct.Struct("=H")
 
 
 class UdpPort:
@@ -37,6 +43,7 @@ class UdpPort:
         on_drained: Callable[[], None],
     ) -> None:
         self.socket: socket.socket | None = None
+        self._has_segmentation = False
         self._clock = clock
         self._drops = drops
         self._on_datagram = on_datagram
@@ -58,6 +65,7 @@ class UdpPort:
             sock.close()
             raise Unavailable("media_port_busy", f"UDP {host} port {port}: {error.strerror}") from error
         self.socket = sock
+        self._has_segmentation = _can_segment(sock)
         asyncio.get_running_loop().add_reader(sock.fileno(), self._read)
         bound: int = sock.getsockname()[1]
         return bound
@@ -76,9 +84,35 @@ class UdpPort:
         try:
             self.socket.sendto(datagram, address)
         except OSError as error:
-            count_send_error(self._drops, error)
+            self._drops[_send_error(error)] += 1
             return False
         return True
+
+    def send_run(self, datagrams: Sequence[bytes], address: Address) -> int:
+        """Send several datagrams to one address in few system calls; returns how many the kernel took.
+
+        Where the kernel can (UDP_SEGMENT, Linux 4.18) datagrams of one length, the last one shorter or not, go as one
+        message: from two of them on that is cheaper, at four it costs less than half. What arrives is the same.
+        """
+        if len(datagrams) == 1 or not self._has_segmentation:
+            return sum(self.send(datagram, address) for datagram in datagrams)
+        return sum(self._send_segmented(part, address) for part in _equal_parts(datagrams))
+
+    def _send_segmented(self, part: Sequence[bytes], address: Address) -> int:
+        if self.socket is None:
+            return 0
+        if len(part) > 1:
+            segment = (_SOL_UDP, _UDP_SEGMENT, _SEGMENT_SIZE.pack(len(part[0])))
+            try:
+                self.socket.sendmsg(part, (segment,), 0, address)
+            except BlockingIOError:
+                self._drops["send_blocked"] += len(part)
+                return 0
+            except OSError:  # this path cannot segment (a tunnel, a small MTU): one by one, where each error is counted
+                pass
+            else:
+                return len(part)
+        return sum(self.send(datagram, address) for datagram in part)
 
     def receive_buffer_drops(self) -> int:
         """Datagrams the kernel dropped so far because we read too slowly; 0 where it does not tell."""
@@ -110,10 +144,35 @@ class UdpPort:
         self._on_drained()
 
 
-def count_send_error(drops: Counter[str], error: OSError) -> None:
+def _send_error(error: OSError) -> str:
     """``send_blocked``: the kernel's buffer is full, waiting would harm everybody; ``send_failed``: no route, ..."""
-    blocked = error.errno in (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS)
-    drops["send_blocked" if blocked else "send_failed"] += 1
+    return "send_blocked" if error.errno in (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS) else "send_failed"
+
+
+def _can_segment(sock: socket.socket) -> bool:
+    try:
+        sock.getsockopt(_SOL_UDP, _UDP_SEGMENT)
+    except OSError:
+        return False
+    return True
+
+
+def _equal_parts(datagrams: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Cut into parts of one length each, of which only the last datagram may be shorter."""
+    start, octets = 0, 0
+    for place, datagram in enumerate(datagrams):
+        size = len(datagrams[start])
+        ends_before = place > start and (
+            len(datagram) > size
+            or len(datagrams[place - 1]) < size
+            or place - start == MAX_RUN_DATAGRAMS
+            or octets + len(datagram) > MAX_RUN_OCTETS
+        )
+        if ends_before:
+            yield datagrams[start:place]
+            start, octets = place, 0
+        octets += len(datagram)
+    yield datagrams[start:]
 
 
 def _enlarge(sock: socket.socket, option: int, force_option: int) -> None:
