@@ -3,6 +3,9 @@
 from itertools import pairwise
 
 import pytest
+from aiortc.rate import RateCounter
+from hypothesis import given
+from hypothesis import strategies as st
 
 from server.sfu.bandwidth import (
     CONGESTION_MEMORY_S,
@@ -11,10 +14,29 @@ from server.sfu.bandwidth import (
     MIN_BITRATE_BPS,
     PublisherEstimate,
     ViewerBudget,
+    WindowRate,
 )
 from server.sfu.ports import Extensions
 from tests.sfu.hall import Hall, look
 from tests.sfu.packets import MID, SEND_TIME, VP8, Camera, Microphone, camera, mic
+
+
+@given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 1_500), st.booleans()), max_size=80), st.booleans())
+def test_the_rate_is_aiortcs_to_the_number(steps: list[tuple[int, int, bool]], starts_with_rate: bool) -> None:
+    ours, theirs, now_ms = WindowRate(), RateCounter(1_000, 8_000), 5_000
+    if starts_with_rate:
+        assert ours.rate(now_ms) == theirs.rate(now_ms)
+    for wait_ms, octets, is_reset in steps:
+        now_ms += wait_ms
+        if is_reset and octets < 100:
+            ours.reset()
+            theirs.reset()
+        ours.add(octets, now_ms)
+        theirs.add(octets, now_ms)
+        assert ours.rate(now_ms) == theirs.rate(now_ms)
+        assert ours.rate(now_ms + 150) == theirs.rate(now_ms + 150)
+        now_ms += 150
+    assert ours.rate(now_ms + 1_001) == theirs.rate(now_ms + 1_001)
 
 
 def test_a_publisher_hears_at_once_where_to_start_and_then_every_second() -> None:
