@@ -36,7 +36,7 @@ class RtpStream:
         self.octets = 0
         self._rtx = rtx
         self._rtx_sequence = 1
-        self._names = _element(offer.MID_ID, mid.encode())
+        self._names = _element(offer.MID_ID, mid.encode()) if mid else b""
         self._rid = _element(offer.RID_ID, rid.encode()) if rid else b""
         self._repaired_rid = _element(offer.REPAIRED_RID_ID, rid.encode()) if rid else b""
         self._history: dict[int, tuple[int, bytes, bool, int]] = {}

@@ -61,6 +61,7 @@ def tricks(
         Trick("an undeclared SSRC with the screen's MID", UNDECLARED_SSRC + 2, offer.OPUS, screen.mid),
         Trick("an undeclared SSRC with a slot's MID", UNDECLARED_SSRC + 3, offer.OPUS, slot),
         Trick("an undeclared SSRC with nobody's MID", UNDECLARED_SSRC + 4, offer.OPUS, "99"),
+        Trick("an undeclared SSRC without any MID", UNDECLARED_SSRC + 6, offer.OPUS, ""),
         Trick("an undeclared SSRC with a forged RID", UNDECLARED_SSRC + 5, offer.OPUS, mic.mid, rid="q"),
         Trick("the microphone with a slot's MID", mic_ssrc, offer.OPUS, slot),
         Trick("the microphone with the camera's MID", mic_ssrc, offer.OPUS, camera.mid),

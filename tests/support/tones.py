@@ -1,6 +1,6 @@
 """Tones as fingerprints of sound: each endpoint says a sine of its own, and a receiver's PCM is asked which it hears.
 
-``tone_hz`` (25 Hz apart) is the bots' own choice, so that tests and virtual endpoints agree.
+``tone_hz`` is the bots' own choice, so that tests and virtual endpoints agree.
 """
 
 import wave
@@ -17,8 +17,9 @@ __all__ = ["SILENCE_DBFS", "heard", "level_dbfs", "loudest", "sine", "tone_hz", 
 Pcm = NDArray[np.float32]
 """Mono samples, -1..1."""
 
-SILENCE_DBFS = -60.0
-"""A tone below this is not there: coding noise of a loud neighbour stays under it."""
+SILENCE_DBFS = -50.0
+"""A tone below this is not there: coding noise of a neighbour at -12 dB, and its clicks where packets were late, stay
+under it."""
 
 
 def level_dbfs(samples: Pcm, rate_hz: int, frequency_hz: float) -> float:

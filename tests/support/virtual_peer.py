@@ -67,15 +67,15 @@ class Receiver:
         now = self._clock.now()
         return max(ear.peak_dbfs(tone_hz(number), since, now) for ear in self.ears.values())
 
-    async def until_hears(self, number: int, timeout_s: float = 5.0) -> None:
+    async def until_hears(self, number: int, timeout_s: float = 15.0) -> None:
         """Raises TimeoutError."""
         await self.attention.until(lambda: self.hears(number), timeout_s, f"the tone of endpoint {number}")
 
-    async def until_silent(self, number: int, timeout_s: float = 5.0) -> None:
+    async def until_silent(self, number: int, timeout_s: float = 15.0) -> None:
         """Wait until the tone is no longer there. Raises TimeoutError."""
         await self.attention.until(lambda: not self.hears(number), timeout_s, f"silence of endpoint {number}")
 
-    async def until_sees(self, number: int, mid: str | None = None, timeout_s: float = 5.0) -> None:
+    async def until_sees(self, number: int, mid: str | None = None, timeout_s: float = 15.0) -> None:
         """Wait for endpoint ``number``'s picture in the slot ``mid`` (the first). Raises TimeoutError."""
         eye = self.eyes[mid] if mid else self.first_picture
         await self.attention.until(lambda: eye.sees == number + 1, timeout_s, f"the picture of endpoint {number}")
