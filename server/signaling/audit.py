@@ -30,7 +30,8 @@ async def record_refusal(request: web.Request, action: str, refusal: DiemcauErro
     Strangers' attempts are not stored: they must not be able to fill the disk.
     """
     line = _line(request, action, refusal.code)
-    logger.warning("%s", _encode(line))
+    # A page that looks whether it is signed in is no incident.
+    logger.log(logging.INFO if refusal.code == "not_signed_in" else logging.WARNING, "%s", _encode(line))
     if line.account_id is not None and isinstance(refusal, Forbidden):
         try:
             await services_of(request).audit.append(line)

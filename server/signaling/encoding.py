@@ -62,7 +62,7 @@ def as_message(section: Section) -> FromServer:
             return StageChanged(section)
         case MeetingView():
             return MeetingChanged(section)
-        case ChatView():
+        case _:
             return Chat(section)
 
 

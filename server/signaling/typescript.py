@@ -43,7 +43,8 @@ def render() -> str:
     for name, info in sorted((sent | received).items()):
         if isinstance(info, shapes.EnumType):
             parts.append(_enumeration(info.cls))
-        elif isinstance(info, shapes.StructType):
+        else:
+            assert isinstance(info, shapes.StructType)
             if name in sent and name in received and not all(field.required for field in info.fields):
                 raise ValueError(f"{name} has defaults and travels in both directions")
             parts.append(_interface(info, may_omit=name in sent))

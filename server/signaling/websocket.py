@@ -272,7 +272,7 @@ class _Conversation:
             case Bye():
                 self._connection.end("bye", WSCloseCode.OK)
                 raise _Ended
-            case Hello():
+            case _:
                 raise self._fail("hello_again", "hello is said once.", 400)
 
     async def _answer(self, attendance: Attendance, offer: Offer) -> None:

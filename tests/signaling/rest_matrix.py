@@ -1,6 +1,7 @@
 """One cell of the table of rights in docs/protocol.md: a well-formed request in the state that makes it sensible."""
 
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import WSServerHandshakeError
@@ -8,7 +9,7 @@ from aiohttp import WSServerHandshakeError
 from server.room.commands import GrantFloor, RequestFloor
 from server.signaling.routing import Route
 from server.store.meetings import MeetingState
-from tests.signaling.house import House
+from tests.signaling.house import Client, House
 from tests.signaling.test_meetings_rest import plan
 from tests.signaling.test_whip import FRAGMENT, PUBLISH, SDP, TRICKLE, VIEW, open_session
 
@@ -17,20 +18,25 @@ ROLES = ("nobody", "administrator", "operator", "chair", "deputy", "endpoint", "
 Prepared = tuple[str, dict[str, Any]]
 
 
-async def cell(house: House, route: Route, role: str) -> int:
-    """The status that ``role`` gets from ``route``. The chair and the endpoint are connected."""
+@asynccontextmanager
+async def company(house: House) -> AsyncIterator[dict[str, Client]]:
+    """The chair and the endpoint, connected."""
+    async with house.join("chair") as chair, house.join("endpoint1") as endpoint:
+        yield {"chair": chair, "endpoint": endpoint}
+
+
+async def cell(house: House, clients: dict[str, Client], route: Route, role: str) -> int:
+    """The status that ``role`` gets from ``route``."""
     who = {"nobody": None, "endpoint": "endpoint1"}.get(role, role)
-    async with AsyncExitStack() as stack:
-        clients = {name: await stack.enter_async_context(house.join(name)) for name in ("chair", "endpoint1")}
-        if "floor/requests" in route.path and route.method == "DELETE":
-            await clients["endpoint1"].command(RequestFloor())
-        if "floor/{endpoint_id}" in route.path and route.method == "DELETE":
-            await clients["chair"].command(GrantFloor(house.seat(1)))
-        path, options = await _prepare(house, route)
-        if route.path.endswith("/ws"):
-            return await _handshake(house, who)
-        async with house.ask(route.method, path, who, **options) as response:
-            return response.status
+    if "floor/requests" in route.path and route.method == "DELETE":
+        await clients["endpoint"].command(RequestFloor())
+    if "floor/{endpoint_id}" in route.path and route.method == "DELETE":
+        await clients["chair"].command(GrantFloor(house.seat(1)))
+    path, options = await _prepare(house, route)
+    if route.path.endswith("/ws"):
+        return await _handshake(house, who)
+    async with house.ask(route.method, path, who, **options) as response:
+        return response.status
 
 
 async def _prepare(house: House, route: Route) -> Prepared:

@@ -40,12 +40,12 @@ async def test_changes_and_refusals_are_logged_and_looking_is_not(
 
 async def test_a_line_stays_one_line(house: House, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "diemcau.audit"):
-        name = quote('x\n{"detail":"ok"}\r\x1b[31m' + "y" * 500, safe="")
+        name = quote('x\n","detail":"ok"\r\x1b[31m' + "y" * 500, safe="")
         await house.problem("GET", f"/api/meetings/{name}", "chair")
     record = next(record.getMessage() for record in caplog.records if record.name == "diemcau.audit")
     assert record.isprintable()
     (line,) = lines(caplog)
-    assert line.target.startswith('x\n{"detail":"ok"}\r\x1b[31m')
+    assert line.target.startswith('x\n","detail":"ok"\r\x1b[31m')
     assert len(line.target) == 200
     assert line.detail == "meeting_unknown"
 

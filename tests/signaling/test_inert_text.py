@@ -68,8 +68,8 @@ async def test_errors_echo_nothing_that_runs(house: House, payload: str) -> None
 
 async def test_text_cannot_turn_the_line_around(house: House) -> None:
     """Direction overrides would show other words than were said; they are taken out or refused."""
-    async with house.join("endpoint1") as endpoint:
+    async with house.join("endpoint1") as endpoint, house.join("chair") as chair:
         assert isinstance(await endpoint.command(Say("điểm \u202eđảo")), messages.Done)
-        assert (await endpoint.hear_a(messages.Chat)).line.text == "điểm đảo"
+        assert (await chair.hear_a(messages.Chat)).line.text == "điểm đảo"
     body = await plan(house, title="họp \u202ekín")
     assert await house.problem("POST", "/api/meetings", "operator", json=body) == (400, "bad_text")
