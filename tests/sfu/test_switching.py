@@ -407,7 +407,7 @@ def test_header_extensions_are_the_viewers() -> None:
     assert hall.received[8][0].extensions_offset == 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["a", "b", "none", "close", "open", "hide", "show"]), st.booleans()), max_size=25
