@@ -283,10 +283,9 @@ class Floor:
         self._fire(seat_id, FloorEvent.GONE)
 
     def wait_until(self, until: float) -> None:
-        """Give every suspended holder until ``until`` (the server was away itself)."""
+        """The server was away itself: nobody is here, and every holder is waited for until ``until``."""
         for seat_id, hold in self.holds.items():
-            if hold.suspended_until is not None:
-                self.holds[seat_id] = msgspec.structs.replace(hold, suspended_until=until)
+            self.holds[seat_id] = msgspec.structs.replace(hold, suspended_until=until)
 
     # --- inside ----------------------------------------------------------------------------------
 

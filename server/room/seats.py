@@ -72,9 +72,7 @@ def place(setup: SeatSetup) -> Seat:
 
 def enter(seat: Seat, now: float) -> Seat:
     """Present; devices and screen stay as they were (a return within the lease)."""
-    return msgspec.structs.replace(
-        seat, presence=Presence.PRESENT, since=now, suspended_until=None, admitted=True, expected=False
-    )
+    return msgspec.structs.replace(seat, presence=Presence.PRESENT, since=now, suspended_until=None, admitted=True)
 
 
 def wait(seat: Seat, now: float) -> Seat:
@@ -89,7 +87,7 @@ def suspend(seat: Seat, now: float, until: float) -> Seat:
 
 
 def vacate(seat: Seat, now: float, removed: bool = False) -> Seat:
-    """Out, with nothing kept but having been admitted; ``removed`` takes that too."""
+    """Out, with nothing kept but having been admitted once."""
     return msgspec.structs.replace(
         seat,
         presence=Presence.REMOVED if removed else Presence.ABSENT,
@@ -98,6 +96,5 @@ def vacate(seat: Seat, now: float, removed: bool = False) -> Seat:
         mic_muted=False,
         camera_off=False,
         sharing=False,
-        admitted=seat.admitted and not removed,
         expected=False,
     )

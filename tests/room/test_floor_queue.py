@@ -77,9 +77,9 @@ def test_a_moved_request_takes_the_nearest_priority_that_fits(
 
 
 def test_who_is_not_in_the_queue_is_not_found() -> None:
-    for change in (lambda: floor_queue.move((), "a", 0), lambda: floor_queue.set_priority((), "a", 4)):
+    for change in (floor_queue.move, floor_queue.set_priority):
         with pytest.raises(NotFound) as refusal:
-            change()
+            change((), "a", 4)
         assert refusal.value.code == "no_request"
 
 

@@ -7,6 +7,7 @@ were opened and closed to the gates that are, and a refusal to having changed no
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -49,15 +50,20 @@ def endpoint(seat_id: str) -> Actor:
 MAIN, A, B, C, D = (endpoint(name) for name in ("main", "a", "b", "c", "d"))
 
 
-def small_setup(branches: Sequence[str] = ("a", "b", "c", "d"), **rules: object) -> RoomSetup:
+def small_setup(branches: Sequence[str] = ("a", "b", "c", "d"), **rules: Any) -> RoomSetup:
     """One main endpoint, the chair's desk, and branches."""
     seats = [
         SeatSetup("main", "Điểm cầu chính", ("Tỉnh",), SeatRole.MAIN),
         SeatSetup("desk", "Bàn chủ tọa", ("Tỉnh",), SeatRole.CHAIR),
         *(SeatSetup(name, f"Xã {name.upper()}", ("Tỉnh", "Huyện"), SeatRole.BRANCH) for name in branches),
     ]
-    fixed = {"meeting_id": "mtg_1", "title": "Họp giao ban", "host_agency": "Văn phòng", "moderators": MODERATORS}
-    return RoomSetup(**{"seats": tuple(seats), **fixed, **rules})  # type: ignore[arg-type]  # rules of the test's own
+    fixed: dict[str, Any] = {
+        "meeting_id": "mtg_1",
+        "title": "Họp giao ban",
+        "host_agency": "Văn phòng",
+        "moderators": MODERATORS,
+    }
+    return RoomSetup(**{"seats": tuple(seats), **fixed, **rules})
 
 
 @dataclass
@@ -120,7 +126,7 @@ class VirtualMeeting:
 
     def do(self, actor: Actor, body: Body) -> list[Effect]:
         """Give a command; nothing else may be due before it."""
-        return self._take(self.room.step(Command(actor, body), self.now), Command(actor, body))
+        return self.accept(self.room.step(Command(actor, body), self.now), Command(actor, body))
 
     def join(self, *actors: Actor) -> None:
         for actor in actors:
@@ -154,7 +160,7 @@ class VirtualMeeting:
         assert not self.tick(), "something was due and not announced"
 
     def tick(self) -> list[Effect]:
-        return self._take(self.room.tick(self.now), None)
+        return self.accept(self.room.tick(self.now), None)
 
     def crash(self, away_s: float) -> None:
         """kill -9, and a start ``away_s`` later from the journal."""
@@ -194,7 +200,7 @@ class VirtualMeeting:
     def presence(self, seat_id: str) -> Presence | None:
         return self.room.presence(seat_id)
 
-    def _take(self, effects: list[Effect], command: Command | None) -> list[Effect]:
+    def accept(self, effects: list[Effect], command: Command | None) -> list[Effect]:
         seq = len(self.journal)
         for effect in effects:
             match effect:
