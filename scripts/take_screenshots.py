@@ -1,9 +1,9 @@
 """Take docs/screenshots: every page in Vietnamese, on a desktop and on a phone, from a demo with moving endpoints."""
 
 import asyncio
-import subprocess
 import sys
 import tempfile
+from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -30,25 +30,30 @@ async def take_all() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         async with ServerProcess(folder, endpoints=ENDPOINTS) as server, async_playwright() as playwright:
-            bots = _start_bots(server, folder)
+            bots = await _start_bots(server, folder)
             try:
                 await _take_pages(playwright, server, folder)
             finally:
                 bots.terminate()
-                bots.wait()
+                await bots.wait()
 
 
-def _start_bots(server: ServerProcess, folder: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "server", "bots", "--data", str(folder / "data"), "--url", server.url]
-    with (folder / "bots.log").open("wb") as log:
-        return subprocess.Popen([*command, "--endpoints", str(BOTS)], cwd=ROOT, stdout=log, stderr=log)
+async def _start_bots(server: ServerProcess, folder: Path) -> Process:
+    """Returns when all of them are in the meeting."""
+    command = ["-m", "server", "bots", "--data", str(folder / "data"), "--url", server.url, "--endpoints", str(BOTS)]
+    bots = await asyncio.create_subprocess_exec(sys.executable, *command, cwd=ROOT, stdout=PIPE)
+    assert bots.stdout is not None
+    while b"are in the meeting" not in (line := await bots.stdout.readline()):
+        if not line:
+            raise SystemExit("the moving endpoints did not get in")
+    return bots
 
 
 async def _take_pages(playwright: Playwright, server: ServerProcess, folder: Path) -> None:
     chair, commune = server.demo.chair, server.demo.endpoints[1]
     async with (
-        _browser(playwright, folder, 0, chair.name) as chair_browser,
-        _browser(playwright, folder, 1, commune.name) as commune_browser,
+        _browser(playwright, folder, 0) as chair_browser,
+        _browser(playwright, folder, 1) as commune_browser,
     ):
         for size in SIZES:
             await _take_the_way_in(commune_browser, server, commune.username, commune.password, size)
@@ -75,10 +80,10 @@ async def _take_the_way_in(browser: Browser, server: ServerProcess, username: st
     await page.get_by_label("Tên đăng nhập").wait_for()
     await _take(page, "sign-in", size)
     await _sign_in(page, username, password)
-    await page.get_by_role("link", name="Vào họp").or_(page.get_by_role("button", name="Vào họp")).first.wait_for()
+    await page.get_by_role("link", name="Vào họp").or_(page.get_by_test_id("enter")).first.wait_for()
     await _take(page, "meetings", size)
     await page.goto(f"{server.url}/meetings/{server.demo.meeting}/check")
-    await page.get_by_role("button", name="Vào họp").wait_for()
+    await page.get_by_test_id("enter").wait_for()
     await _take(page, "check", size)
     await page.context.close()
 
@@ -88,8 +93,8 @@ async def _join(browser: Browser, server: ServerProcess, username: str, password
     await page.goto(server.url)
     await _sign_in(page, username, password)
     await page.goto(f"{server.url}/meetings/{server.demo.meeting}/check")
-    await page.get_by_role("button", name="Vào họp").click()
-    await page.locator("video").first.wait_for()
+    await page.get_by_test_id("enter").click()
+    await page.locator("[data-testid=meeting][data-media=connected]").wait_for()
     return page
 
 
@@ -125,13 +130,14 @@ async def _take(page: Page, name: str, size: str) -> None:
 
 
 @asynccontextmanager
-async def _browser(playwright: Playwright, folder: Path, index: int, name: str) -> AsyncIterator[Browser]:
-    """Chromium whose camera shows a drawn office with its name."""
-    camera = _camera_file(folder / f"camera{index}.y4m", index, name)
+async def _browser(playwright: Playwright, folder: Path, index: int) -> AsyncIterator[Browser]:
+    """Chromium whose camera shows a drawn person."""
+    camera = _camera_file(folder / f"camera{index}.y4m", index)
     browser = await playwright.chromium.launch(
         executable_path=CHROMIUM,
         args=[
             "--no-sandbox",
+            "--lang=vi",
             "--use-fake-ui-for-media-stream",
             "--use-fake-device-for-media-stream",
             f"--use-file-for-fake-video-capture={camera}",
@@ -144,8 +150,8 @@ async def _browser(playwright: Playwright, folder: Path, index: int, name: str) 
         await browser.close()
 
 
-def _camera_file(path: Path, index: int, name: str, width: int = 640, height: int = 360, frames: int = 30) -> Path:
-    draw = office_picture(index, name)
+def _camera_file(path: Path, index: int, width: int = 640, height: int = 360, frames: int = 30) -> Path:
+    draw = office_picture(index, "")
     with path.open("wb") as file:
         file.write(f"YUV4MPEG2 W{width} H{height} F15:1 Ip A1:1 C420mpeg2\n".encode())
         for number in range(frames):

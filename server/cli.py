@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,8 @@ import msgspec
 import uvloop
 
 from server.app import Address, Server, run_until_told, store_for
+from server.bots.roster import choose_endpoints, read_roster
+from server.bots.run import BotOptions, run_bots
 from server.clock import SystemClock
 from server.config import load_config
 from server.demo.fill import DemoResult, fill_demo
@@ -54,6 +57,13 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--again", action="store_true", help="new sign-ins for a sample province that is there already")
     demo.add_argument("--config", type=Path, metavar="FILE")
     demo.set_defaults(run=_demo)
+
+    bots = commands.add_parser("bots", help="fill a meeting with moving virtual endpoints")
+    bots.add_argument("--endpoints", type=_count, required=True, help="how many; the first ones stay free for people")
+    bots.add_argument("--url", default="http://localhost:8080", help="the running server")
+    bots.add_argument("--data", type=Path, default=Path("data"), help="the folder that `diemcau demo` filled")
+    bots.add_argument("--tokens", type=Path, metavar="FILE", help="sign-ins from here; else --data's demo.json")
+    bots.set_defaults(run=_bots)
     return parser
 
 
@@ -85,6 +95,23 @@ async def _demo(arguments: argparse.Namespace) -> int:
     keep.write_bytes(encoded)
     print(encoded.decode() if arguments.json else _table(result))
     return 0
+
+
+async def _bots(arguments: argparse.Namespace) -> int:
+    roster = read_roster(arguments.tokens or arguments.data / _DEMO_FILE)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    endpoints = choose_endpoints(roster, arguments.endpoints)
+    options = BotOptions(
+        url=arguments.url, meeting_id=roster.meeting, endpoints=endpoints, cache=arguments.data / "bots"
+    )
+    await run_bots(options, stop, _tell)
+    return 0
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)
 
 
 def _table(demo: DemoResult) -> str:
