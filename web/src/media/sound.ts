@@ -10,10 +10,11 @@ export class LevelMeter {
     this.context.createMediaStreamSource(new MediaStream([track])).connect(analyser)
     const samples = new Float32Array(analyser.fftSize)
     this.timer = setInterval(() => {
+      // Before the page was touched a browser may hold the context back: then nothing is known, not even silence.
+      if (this.context.state !== 'running') return void this.context.resume()
       analyser.getFloatTimeDomainData(samples)
       onLevel(loudness(samples))
     }, 50)
-    void this.context.resume()
   }
 
   close(): void {
