@@ -93,7 +93,7 @@ async def test_firefox_attends(server: ServerProcess, tmp_path: Path) -> None:
             chromium_person(playwright, server.url, tmp_path / "a", pattern=PATTERNS[COMMUNE_A], tone=TONES[COMMUNE_A])
         )
         await join_as(commune_a, server, COMMUNE_A)
-        firefox = await stack.enter_async_context(firefox_person(playwright, server.url))
+        firefox = await stack.enter_async_context(firefox_person(playwright, server.url, tmp_path / "firefox"))
         await join_as(firefox, server, COMMUNE_B)
         before = time.time()
         await firefox.logged_until(before + 1.0)

@@ -4,6 +4,8 @@ Each endpoint has a colour pattern (``pictures``) and a tone (``tones``) of its 
 seen and who is heard.
 """
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -39,6 +41,7 @@ _FIREFOX_PREFS: dict[str, str | float | bool] = {
     "media.navigator.permission.disabled": True,
     "media.autoplay.default": 0,
     "media.autoplay.blocking_policy": 0,
+    "media.autoplay.block-webaudio": False,
     "network.captive-portal-service.enabled": False,
     "network.connectivity-service.enabled": False,
     "app.update.enabled": False,
@@ -164,14 +167,43 @@ def _write_devices(folder: Path, pattern: int, tone: int) -> tuple[Path, Path]:
 
 
 @asynccontextmanager
-async def firefox_person(playwright: Playwright, base_url: str) -> AsyncIterator[Person]:
-    """Firefox ESR with its own fake camera and microphone."""
-    browser = await playwright.firefox.launch(
-        channel="moz-firefox", executable_path=FIREFOX, firefox_user_prefs=_FIREFOX_PREFS
+async def firefox_person(playwright: Playwright, base_url: str, folder: Path) -> AsyncIterator[Person]:
+    """Firefox ESR with its own fake camera and microphone.
+
+    Its audio clock stands still without a sound card, so it gets one that goes nowhere.
+    """
+    async with _null_sound_card(folder) as sound_server:
+        browser = await playwright.firefox.launch(
+            channel="moz-firefox",
+            executable_path=FIREFOX,
+            firefox_user_prefs=_FIREFOX_PREFS,
+            env={**os.environ, "PULSE_SERVER": sound_server},
+        )
+        try:
+            context = await browser.new_context(locale="vi-VN")
+            await context.add_init_script(PROBE)
+            yield Person(await context.new_page(), base_url)
+        finally:
+            await browser.close()
+
+
+@asynccontextmanager
+async def _null_sound_card(folder: Path) -> AsyncIterator[str]:
+    """A PulseAudio server of its own with a null sink; yields its address."""
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    path = folder / "pulse"
+    server = await asyncio.create_subprocess_exec(
+        "pulseaudio",
+        "-n",
+        "--daemonize=no",
+        "--exit-idle-time=-1",
+        "--load=module-null-sink",
+        f"--load=module-native-protocol-unix auth-anonymous=1 socket={path}",
+        env={**os.environ, "PULSE_RUNTIME_PATH": str(folder), "HOME": str(folder)},
+        stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        context = await browser.new_context(locale="vi-VN")
-        await context.add_init_script(PROBE)
-        yield Person(await context.new_page(), base_url)
+        yield f"unix:{path}"
     finally:
-        await browser.close()
+        server.terminate()
+        await server.wait()
