@@ -74,9 +74,9 @@ class Server:
 
     async def stop(self) -> None:
         """Drain: tell everybody, close media, finish writing. Bounded in time."""
-        await self.hub.close("draining")
         if self._runner is not None:
             await self._runner.cleanup()
+        await self.hub.close("draining")
         await self.media.close()
         await self.store.close()
 

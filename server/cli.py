@@ -26,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand. Returns 0, or 1 after one plain line on stderr saying what is wrong."""
     arguments = _parser().parse_args(argv)
     logging.basicConfig(level=arguments.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             status: int = runner.run(arguments.run(arguments))

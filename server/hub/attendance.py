@@ -37,7 +37,7 @@ class Attendance:
 
     def may(self) -> tuple[str, ...]:
         """The command types of this person's role."""
-        return permissions.allowed(self.actor.role)
+        return permissions.allowed(self.actor.role, seated=self.actor.seat_id is not None)
 
     async def command(self, body: PersonCommand) -> None:
         """Carry out a command. Raises DiemcauError where the room refuses it."""

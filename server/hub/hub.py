@@ -116,6 +116,8 @@ class Hub:
         setup = await self._shelf.load_setup(meeting_id)
         entries = await self._journal.load(meeting_id)
         room = Room.replay(setup, [(entry.at, entry.command) for entry in entries])
+        if room.skipped:
+            logger.warning("meeting %s: %d journal entries no longer apply", meeting_id, room.skipped)
         if room.ended:
             await self._shelf.mark_ended(meeting_id, self._clock.now())
             raise NotFound("meeting_not_open", "The meeting has ended.")

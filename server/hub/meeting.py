@@ -73,7 +73,7 @@ class LiveMeeting:
             if resume is not None and (known := self._people.resumable(actor, resume)) is not None:
                 return await self._resume(known, actor, listener)
             if actor.seat_id is not None:
-                self._clear_seat(actor.seat_id, take_over)
+                await self._clear_seat(actor, actor.seat_id, take_over)
             await self._step(actor, Join())
             attendance = Attendance(self, actor, listener, new_id("s"), new_token())
             attendance.admitted = not self._in_lobby(actor)
@@ -146,13 +146,15 @@ class LiveMeeting:
             listener.feeds(self._roads.feeds(attendance.peer))
         return attendance
 
-    def _clear_seat(self, seat_id: str, take_over: bool) -> None:
+    async def _clear_seat(self, newcomer: Actor, seat_id: str, take_over: bool) -> None:
         held = self._people.of_seat(seat_id)
         if any(attendance.listener is not None for attendance in held) and not take_over:
             raise Conflict("seat_taken", "Another tab or device is connected as this endpoint.")
         for attendance in held:
             attendance.dismiss("moved", "Another tab or device took this seat.")
             self._forget(attendance)
+            if not same_place(attendance.actor, newcomer):
+                await self._depart(attendance.actor, on_purpose=False)
 
     def _forget(self, attendance: Attendance) -> bool:
         """Drop an attendance with its media; False where it was gone already."""
@@ -312,7 +314,7 @@ class LiveMeeting:
                 case Note(event, seat_id, account_id, detail):
                     audit.info("%s in %s: seat=%s by=%s %s", event, self.meeting_id, seat_id, account_id, detail)
         if effects:
-            self._roads.refresh_soon()
+            self._roads.open_voices()
         self._arm()
 
     def _arm(self) -> None:

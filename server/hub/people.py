@@ -58,7 +58,7 @@ def may_moderate(actor: Actor) -> bool:
 
 
 def same_place(one: Actor, other: Actor) -> bool:
-    """Whether two actors are one for presence: the same seat, or without seats the same account."""
-    if one.seat_id is not None or other.seat_id is not None:
-        return one.seat_id == other.seat_id
-    return one.account_id == other.account_id
+    """Whether two actors are one for presence: the same seat; people who moderate are only ever themselves."""
+    if may_moderate(one) or may_moderate(other) or one.seat_id is None or other.seat_id is None:
+        return one.account_id == other.account_id
+    return one.seat_id == other.seat_id

@@ -35,6 +35,7 @@ class Roads:
         self._watching = watching
         self._last_spoken: dict[TrackId, float] = {}
         self._refreshing = False
+        self._voices = room.gates
         self._publishers: dict[str, MediaPeer] = {}
         self.peers: dict[PeerKey, MediaPeer] = {}
 
@@ -52,9 +53,15 @@ class Roads:
 
     def close_voice(self, seat_id: str) -> None:
         """Close every audio road of a seat at once, whichever connection it comes from."""
+        self._voices -= {seat_id}
         for peer in self.peers.values():
             if peer.actor.seat_id == seat_id:
                 self._set_gate(peer, peer.track(TrackLabel.MIC), False)
+
+    def open_voices(self) -> None:
+        """Take over the room's open gates: called when the journal has them, not before."""
+        self._voices = self._room.gates
+        self.refresh_soon()
 
     def speakers_changed(self, tracks: Iterable[TrackId]) -> tuple[str, ...]:
         """Note who speaks; return their seats, loudest first."""
@@ -121,7 +128,7 @@ class Roads:
         seat_id = peer.actor.seat_id
         chosen = seat_id is not None and self._publishers.get(seat_id) is peer
         opened = {
-            TrackLabel.MIC: chosen and seat_id in self._room.gates,
+            TrackLabel.MIC: chosen and seat_id in self._voices,
             TrackLabel.CAMERA: chosen and self._is_in(seat_id),
             TrackLabel.SCREEN: chosen and seat_id in self._room.screens,
         }
@@ -146,7 +153,7 @@ class Roads:
         return tracks
 
     def _voice_tracks(self) -> list[TrackId]:
-        seats = sorted(self._room.gates)
+        seats = sorted(self._voices)
         return [track for seat in seats if (track := self._track(seat, TrackLabel.MIC)) is not None]
 
     def _track(self, seat_id: str, label: TrackLabel) -> TrackId | None:

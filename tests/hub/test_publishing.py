@@ -40,8 +40,14 @@ def test_tracks_are_found_by_label() -> None:
     assert peer.label_of("0") is TrackLabel.MIC
 
 
+def test_people_who_moderate_are_only_ever_themselves() -> None:
+    chair = Actor("a_chair", "Chủ tọa", MeetingRole.CHAIR, "e_1")
+
+    assert not same_place(chair, seated("e_1", "a_2"))
+    assert same_place(chair, Actor("a_chair", "Chủ tọa", MeetingRole.CHAIR, None))
+
+
 def test_presence_counts_by_seat_and_without_seats_by_account() -> None:
     assert same_place(seated("e_1", "a_1"), seated("e_1", "a_2"))
-    assert not same_place(seated("e_1"), seated(None))
     assert same_place(seated(None, "a_1"), seated(None, "a_1"))
     assert not same_place(seated(None, "a_1"), seated(None, "a_2"))

@@ -1,0 +1,6 @@
+"""Property tests count examples, not milliseconds: on a busy machine a slow one is no failure."""
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
