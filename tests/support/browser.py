@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from playwright.async_api import Page, Playwright
+from playwright.async_api import Browser, Page, Playwright
 
 from tests.support.pictures import recognise, write_pattern_mjpeg
 from tests.support.tones import write_tone_wav
@@ -140,10 +140,8 @@ class Person:
 
 
 @asynccontextmanager
-async def chromium_person(
-    playwright: Playwright, base_url: str, folder: Path, *, pattern: int, tone: int
-) -> AsyncIterator[Person]:
-    """A Chromium of its own (fake devices are per process): a pattern as camera, tone as microphone."""
+async def chromium(playwright: Playwright, folder: Path, *, pattern: int, tone: int) -> AsyncIterator[Browser]:
+    """A Chromium whose camera shows the pattern and whose microphone hears the tone, for all its people."""
     picture, sound = _write_devices(folder, pattern, tone)
     browser = await playwright.chromium.launch(
         executable_path=CHROMIUM,
@@ -154,11 +152,25 @@ async def chromium_person(
         ],
     )
     try:
-        context = await browser.new_context(locale="vi-VN", permissions=["camera", "microphone"])
-        await context.add_init_script(PROBE)
-        yield Person(await context.new_page(), base_url)
+        yield browser
     finally:
         await browser.close()
+
+
+async def chromium_visitor(browser: Browser, base_url: str, **window: Any) -> Person:
+    """Somebody with a window and a sign-in of their own in a shared Chromium; ``window``: Playwright's options."""
+    context = await browser.new_context(**{"locale": "vi-VN", "permissions": ["camera", "microphone"], **window})
+    await context.add_init_script(PROBE)
+    return Person(await context.new_page(), base_url)
+
+
+@asynccontextmanager
+async def chromium_person(
+    playwright: Playwright, base_url: str, folder: Path, *, pattern: int, tone: int
+) -> AsyncIterator[Person]:
+    """Somebody with a Chromium alone (fake devices are per process): a pattern as camera, tone as microphone."""
+    async with chromium(playwright, folder, pattern=pattern, tone=tone) as browser:
+        yield await chromium_visitor(browser, base_url)
 
 
 def _write_devices(folder: Path, pattern: int, tone: int) -> tuple[Path, Path]:
