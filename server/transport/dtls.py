@@ -14,7 +14,7 @@ from enum import StrEnum
 import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from OpenSSL import SSL
 from OpenSSL.crypto import X509
 
@@ -62,7 +62,10 @@ class DtlsCertificate:
     """A self-signed certificate and its OpenSSL context, shared by all connections that use it."""
 
     def __init__(
-        self, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate, profiles: Sequence[SrtpProfile] = PROFILES
+        self,
+        key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey,
+        certificate: x509.Certificate,
+        profiles: Sequence[SrtpProfile] = PROFILES,
     ) -> None:
         self._key = key
         self._certificate = certificate
