@@ -67,7 +67,7 @@ async def count_failures(
         func.count().filter(of_source),
         func.count().filter(of_account),
     ).where(LoginFailureRow.at > since, of_source | of_account)
-    pair, by_source, by_account = (await session.execute(counts)).one().tuple()
+    pair, by_source, by_account = (await session.execute(counts)).one()
     return Failures(pair, by_source, by_account, await _is_familiar(session, account_id, source))
 
 

@@ -157,7 +157,7 @@ async def _find(session: AsyncSession, token: str) -> tuple[SessionRow, AccountR
         .where(SessionRow.token_sha256 == _sha256(token))
     )
     row = (await session.execute(both)).one_or_none()
-    return None if row is None else row.tuple()
+    return None if row is None else (row[0], row[1])
 
 
 async def _revoke(session: AsyncSession, condition: ColumnElement[bool], now: float) -> None:

@@ -49,8 +49,8 @@ async def load_bond(session: AsyncSession, account: Account, meeting_id: str) ->
 async def count_invited(session: AsyncSession, meeting_ids: Sequence[str]) -> dict[str, int]:
     """How many endpoints are invited, by meeting id."""
     counts = (
-        select(InvitationRow.meeting_id, func.count())
+        select(InvitationRow.meeting_id, func.count().label("endpoints"))
         .where(InvitationRow.meeting_id.in_(meeting_ids))
         .group_by(InvitationRow.meeting_id)
     )
-    return dict((await session.execute(counts)).tuples().all())
+    return {row.meeting_id: row.endpoints for row in await session.execute(counts)}

@@ -1,7 +1,6 @@
 """The room journal: what was asked of each room, in order, so that it can be replayed after a crash."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 from zlib import crc32
 
@@ -29,7 +28,8 @@ class Entry(NamedTuple):
 
 
 class Journal:
-    """Append-only per meeting. Commands are kept as JSON, readable with any tool for as long as files are kept."""
+    """Append-only per meeting, lines numbered from 1. Commands are kept as JSON, readable with any tool for as long
+    as files are kept."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -53,11 +53,10 @@ class Journal:
         lines = select(RoomEventRow).where(RoomEventRow.meeting_id == meeting_id).order_by(RoomEventRow.seq)
         async with self._store.read() as session:
             rows = (await session.scalars(lines)).all()
-        entries = [_to_entry(row) for row in rows]
-        for before, after in pairwise(entries):
-            if after.seq != before.seq + 1:
-                raise _damaged(meeting_id, before.seq + 1, "missing")
-        return entries
+        for seq, row in enumerate(rows, 1):
+            if row.seq != seq:
+                raise _damaged(meeting_id, seq, "missing")
+        return [_to_entry(row) for row in rows]
 
     async def _append_missing(self, meeting_id: str, rows: list[Row]) -> None:
         numbers = [row["seq"] for row in rows]

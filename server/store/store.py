@@ -49,7 +49,7 @@ class Store:
         """Check, migrate, connect. Raises Unavailable (``store_damaged``, ``store_newer``, ``store_unavailable``)."""
         if self._sqlite:
             self._make_private()
-        with _refusals():
+        with _refusals(f"the database {self._url.database}", "store_damaged"):
             await self._migrate()
         self._engine = _make_engine(self._url, foreign_keys=True)
 
@@ -152,27 +152,30 @@ def _check(connection: Connection, pragma: str, path: str | None) -> None:
     """Both pragmas answer with rows only for what is wrong, but for ``ok``."""
     wrong = [row for row in connection.execute(text(f"PRAGMA {pragma}")) if row[0] != "ok"]
     if wrong:
-        raise Unavailable("store_damaged", f"the database {path} is damaged ({wrong[0][0]}): restore it from a backup")
+        finding = str(wrong[0][0]).splitlines()[-1]
+        raise Unavailable("store_damaged", f"the database {path} is damaged ({finding}): restore it from a backup")
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def _refusals(name: str = "the database", damage_code: str = "store_unavailable") -> Iterator[None]:
     """Turn the world's faults into Unavailable; our own mistakes (wrong SQL, broken constraints) stay what they are."""
     try:
         yield
     except (PoolTimeoutError, TimeoutError, ConnectionError) as error:
-        logger.error("the database does not answer: %s", error)
+        logger.error("the database does not answer: %s", error or "too many wait to write")
         raise Unavailable("store_unavailable", "the database is busy; try again") from error
     except DBAPIError as error:
         if not _is_outage(error):
             raise
         logger.error("the database failed: %s", error.orig)
-        damaged = type(error) is DatabaseError
-        if damaged:
-            raise Unavailable("store_damaged", f"the database is damaged ({error.orig})") from error
-        raise Unavailable("store_unavailable", f"the database cannot be used now ({error.orig})") from error
+        code = damage_code if _is_damage(error) else "store_unavailable"
+        raise Unavailable(code, f"{name} cannot be used ({error.orig})") from error
+
+
+def _is_damage(error: DBAPIError) -> bool:
+    """``sqlite3`` reports a file it cannot read as a bare DatabaseError; its children are other things."""
+    return type(error) is DatabaseError
 
 
 def _is_outage(error: DBAPIError) -> bool:
-    """``sqlite3`` reports a malformed file as a bare DatabaseError; its children are told apart by type."""
-    return type(error) is DatabaseError or isinstance(error, OperationalError | InterfaceError | InternalError)
+    return _is_damage(error) or isinstance(error, OperationalError | InterfaceError | InternalError)
