@@ -20,6 +20,8 @@ export interface Ending {
   detail: string
 }
 
+const SEAT_RETRY_MS = 800
+
 interface Listeners {
   welcome: ((welcome: Welcome) => void)[]
   message: ((message: FromServer) => void)[]
@@ -30,6 +32,8 @@ export function useMeetingRoad(meetingId: string, line: () => LineReport) {
   const room = shallowRef<RoomState | null>(null)
   const state = ref<ConnectionState>('connecting')
   const ending = shallowRef<Ending | null>(null)
+  let insisted = false
+  let disposed = false
   const askedAt = new Map<PersonCommand['type'], number>()
   const listeners: Listeners = { welcome: [], message: [] }
 
@@ -50,7 +54,13 @@ export function useMeetingRoad(meetingId: string, line: () => LineReport) {
         if (room.value) room.value = applyMessage(room.value, message)
         for (const listener of listeners.message) listener(message)
       },
-      refused: (code, detail) => (ending.value = { code, detail }),
+      refused(code, detail) {
+        // After a reload the server may not have noticed yet that the old page is gone.
+        if (code === 'seat_taken' && !insisted) {
+          insisted = true
+          setTimeout(() => disposed || connection.start(), SEAT_RETRY_MS)
+        } else ending.value = { code, detail }
+      },
       over: (code, detail) => (ending.value = { code, detail }),
     },
   })
@@ -69,6 +79,7 @@ export function useMeetingRoad(meetingId: string, line: () => LineReport) {
 
   function start(takeOver = false) {
     ending.value = null
+    insisted = false
     connection.start(takeOver)
   }
 
@@ -88,6 +99,7 @@ export function useMeetingRoad(meetingId: string, line: () => LineReport) {
   const wake = () => connection.wake()
   window.addEventListener('online', wake)
   onScopeDispose(() => {
+    disposed = true
     window.removeEventListener('online', wake)
     connection.abandon()
   })

@@ -366,7 +366,7 @@ export const en: Messages = {
     actions: 'Actions for {name}',
     controls: 'Meeting controls',
     rules: 'Room rules',
-    tabs: { floor: 'Floor', endpoints: 'Endpoints', stage: 'Stage', chat: 'Chat' },
+    tabs: { floor: 'Floor', endpoints: 'Endpoints', stage: 'Controls', chat: 'Chat' },
     figures: 'up {up}, down {down}, {loss} % lost',
   },
   shortcuts: {

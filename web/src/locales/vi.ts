@@ -365,7 +365,7 @@ export const vi = {
     actions: 'Thao tác với {name}',
     controls: 'Điều khiển cuộc họp',
     rules: 'Quy tắc phòng họp',
-    tabs: { floor: 'Phát biểu', endpoints: 'Điểm cầu', stage: 'Hình ảnh', chat: 'Trao đổi' },
+    tabs: { floor: 'Phát biểu', endpoints: 'Điểm cầu', stage: 'Điều khiển', chat: 'Trao đổi' },
     figures: 'lên {up}, xuống {down}, mất gói {loss} %',
   },
   shortcuts: {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { seat } from './fixtures'
-import { arrange, layoutRoom, pickTiles, type Place } from './stage'
+import { arrange, layoutRoom, legibleCount, pickTiles, type Place } from './stage'
 import { LAYOUT_NAME_VALUES, type SlotFeed, type StageView } from './types.gen'
 
 const SIZES = [
@@ -56,6 +56,19 @@ describe('arranging', () => {
   it('has no places on a stage without room or pictures', () => {
     expect(arrange('auto', 3, 0, 0, 8)).toEqual([])
     expect(arrange('auto', 0, 800, 600, 8)).toEqual([])
+  })
+})
+
+describe('legible stages', () => {
+  it('shows fewer pictures on a small stage, and all on a large one', () => {
+    expect(legibleCount('auto', 9, 344, 200, 8)).toBe(2)
+    expect(legibleCount('auto', 9, 726, 369, 8)).toBe(5)
+    expect(legibleCount('auto', 9, 1500, 900, 8)).toBe(9)
+  })
+
+  it('leaves a layout that somebody chose alone', () => {
+    expect(legibleCount('grid_9', 9, 344, 200, 8)).toBe(9)
+    expect(legibleCount('auto', 1, 100, 50, 8)).toBe(1)
   })
 })
 

@@ -38,6 +38,26 @@ export function arrange(
   return strip ? mainAndStrip(shown, width, height, gap) : grid(shown, width, height, gap)
 }
 
+/** Names under narrower pictures could not be read. CSS pixels. */
+const LEGIBLE_WIDTH = 132
+
+/** How many of `count` pictures an automatic stage of this size shows, so that each can still be made out. */
+export function legibleCount(
+  layout: LayoutName,
+  count: number,
+  width: number,
+  height: number,
+  gap: number,
+  screenFirst = false,
+): number {
+  if (layout !== 'auto') return count
+  for (let shown = count; shown > 2; shown -= 1) {
+    const places = arrange(layout, shown, width, height, gap, screenFirst)
+    if (places.every((place) => place.width >= LEGIBLE_WIDTH)) return shown
+  }
+  return Math.min(count, 2)
+}
+
 /** The largest 16:9 in a box, centred. */
 function fit(box: Place): Place {
   const width = Math.min(box.width, box.height * RATIO)
