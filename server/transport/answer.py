@@ -43,23 +43,26 @@ def write_answer(offer: Offer, plans: dict[int, SectionPlan], local: LocalDescri
     if offer.bundle:
         lines.append("a=group:BUNDLE " + " ".join(plan.mid for plan in plans.values()))
     lines.append("a=msid-semantic: WMS *")
-    tagged = next(iter(plans))
     for place, section in enumerate(offer.sections):
         plan = plans.get(place)
         if plan is None:
             lines += _refused(section)
         else:
             lines += _head(section, plan, local, max_bitrate_bps)
-            lines += transport_lines(local, with_candidates=place == tagged)
+            lines += transport_lines(local)
             lines += _media(plan)
     return "\r\n".join(lines) + "\r\n"
 
 
-def transport_lines(local: LocalDescription, *, with_candidates: bool) -> list[str]:
-    """ICE and DTLS of one section. Candidates stand in the tagged section only: the others share its transport."""
+def transport_lines(local: LocalDescription) -> list[str]:
+    """ICE and DTLS of one section.
+
+    The BUNDLE tag's candidates would be enough (RFC 8843 7.3), but aiortc takes only those of the last section of a
+    transport, and then has none.
+    """
     lines = [f"a=ice-ufrag:{local.credentials.ufrag}", f"a=ice-pwd:{local.credentials.password}"]
     lines += [f"a=fingerprint:{local.fingerprint.algorithm} {local.fingerprint.value}", "a=setup:passive"]
-    return lines + (candidate_lines(local) if with_candidates else [])
+    return [*lines, *candidate_lines(local)]
 
 
 def candidate_lines(local: LocalDescription) -> list[str]:

@@ -35,7 +35,9 @@ async def ffmpeg_whip(
     command += ["-re", "-f", "lavfi", "-i", f"sine=frequency={tone_hz}:sample_rate=48000,volume=2"]
     command += ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-profile:v", "baseline"]
     command += ["-pix_fmt", "yuv420p", "-g", "15", "-bf", "0", "-b:v", "500k", "-threads", "1"]
-    command += ["-c:a", "libopus", "-ac", "2", "-ar", "48000", "-f", "whip", "-authorization", token, url]
+    command += ["-c:a", "libopus", "-ac", "2", "-ar", "48000"]
+    # Without the flag ffmpeg offers setup:passive, and the server is passive itself (RFC 9725 4.4 wants actpass).
+    command += ["-f", "whip", "-whip_flags", "dtls_active", "-authorization", token, url]
     async with _process(command, folder / "ffmpeg.log", stdin=subprocess.PIPE) as process:
         yield process
 

@@ -69,8 +69,8 @@ class WhipPublisher:
         peer.emit("create-offer", None, Gst.Promise.new_with_change_func(self.on_offer))
 
     def on_offer(self, promise: Any) -> None:
-        offer = promise.get_reply().get_value("offer")
-        self.peer.emit("set-local-description", offer, Gst.Promise.new())
+        reply = promise.get_reply()  # it owns the offer, so it must outlive its use
+        self.peer.emit("set-local-description", reply.get_value("offer"), Gst.Promise.new())
 
     def on_gathering_state(self, peer: Any, _spec: Any) -> None:
         if peer.get_property("ice-gathering-state") == GstWebRTC.WebRTCICEGatheringState.COMPLETE:

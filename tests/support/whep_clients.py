@@ -21,14 +21,17 @@ _KEPT_S = 0.4
 
 
 class ForeignViewer:
-    """What both have in common: the HTTP exchange and the last second of what was seen and heard."""
+    """What both have in common: the HTTP exchange and what was seen and heard lately."""
 
-    def __init__(self, http: aiohttp.ClientSession, url: str, meeting_id: str, token: str) -> None:
+    def __init__(
+        self, http: aiohttp.ClientSession, url: str, meeting_id: str, token: str, audio_slots: int = 1
+    ) -> None:
+        self._audio_slots = audio_slots
         self._http = http
         self._target = (url, meeting_id, token)
         self._session: MediaSession | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._sound: deque[tuple[int, tones.Pcm]] = deque()
+        self._sound: dict[str, deque[tuple[float, int, tones.Pcm]]] = {}
         self.attention = Attention()
         self.sees: int | None = None
         self.size: tuple[int, int] | None = None
@@ -56,20 +59,27 @@ class ForeignViewer:
         """Raises TimeoutError."""
         await self.attention.until(lambda: self.hears(frequency_hz), timeout_s, f"the tone of {frequency_hz} Hz")
 
+    async def until_silent(self, frequency_hz: float, timeout_s: float = 15.0) -> None:
+        """Raises TimeoutError."""
+        await self.attention.until(lambda: not self.hears(frequency_hz), timeout_s, f"no {frequency_hz} Hz")
+
     def hears(self, frequency_hz: float) -> bool:
-        if not self._sound:
-            return False
-        samples = np.concatenate([samples for _, samples in self._sound])
-        return tones.heard(samples, self._sound[0][0], frequency_hz)
+        """Is the tone in what one of the audio tracks said lately?"""
+        now = asyncio.get_running_loop().time()
+        for parts in self._sound.values():
+            recent = [(rate_hz, samples) for at, rate_hz, samples in parts if now - at < _KEPT_S]
+            if recent and tones.heard(np.concatenate([samples for _, samples in recent]), recent[0][0], frequency_hz):
+                return True
+        return False
 
     async def _exchange(self, offer_sdp: str) -> str:
         self._session = await open_media_session(self._http, *self._target, "whep", offer_sdp)
         return self._session.answer_sdp
 
-    def _take_sound(self, rate_hz: int, samples: tones.Pcm) -> None:
-        self._sound.append((rate_hz, samples))
-        while sum(len(part) / rate for rate, part in self._sound) > _KEPT_S:
-            self._sound.popleft()
+    def _take_sound(self, track_id: str, rate_hz: int, samples: tones.Pcm) -> None:
+        self._sound.setdefault(track_id, deque(maxlen=100)).append(
+            (asyncio.get_running_loop().time(), rate_hz, samples)
+        )
         self.attention.wake()
 
     def _take_picture(self, pixels: pictures.Pixels) -> None:
@@ -90,7 +100,8 @@ class AiortcViewer(ForeignViewer):
 
     async def _open(self) -> None:
         self._peer = RTCPeerConnection()
-        self._peer.addTransceiver("audio", direction="recvonly")
+        for _ in range(self._audio_slots):
+            self._peer.addTransceiver("audio", direction="recvonly")
         self._peer.addTransceiver("video", direction="recvonly")
         self._peer.on("track", lambda track: self._tasks.append(asyncio.ensure_future(self._watch(track))))
         await self._peer.setLocalDescription(await self._peer.createOffer())
@@ -108,7 +119,7 @@ class AiortcViewer(ForeignViewer):
                     self._take_picture(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
                 elif isinstance(frame, AudioFrame):
                     samples = np.asarray(frame.to_ndarray(), np.float32).reshape(-1)[:: len(frame.layout.channels)]
-                    self._take_sound(frame.sample_rate, np.asarray(samples / 32_768, np.float32))
+                    self._take_sound(track.id, frame.sample_rate, np.asarray(samples / 32_768, np.float32))
 
 
 class LibwebrtcViewer(ForeignViewer):
@@ -117,7 +128,7 @@ class LibwebrtcViewer(ForeignViewer):
     async def _open(self) -> None:
         self._peer = webrtc.RTCPeerConnection()
         receive = webrtc.RTCRtpTransceiverInit(direction=webrtc.RTCRtpTransceiverDirection.recvonly)
-        for kind in ("audio", "video"):
+        for kind in (*[webrtc.MediaType.audio] * self._audio_slots, webrtc.MediaType.video):
             track = self._peer.add_transceiver(kind, receive).receiver.track
             self._tasks.append(asyncio.ensure_future(self._watch(track)))
         await self._peer.set_local_description(await self._peer.create_offer())
@@ -135,7 +146,7 @@ class LibwebrtcViewer(ForeignViewer):
             if isinstance(media, webrtc.VideoFrame):
                 await self._take_video_frame(media)
             else:
-                self._take_audio_data(media)
+                self._take_audio_data(track.id, media)
             media.close()
 
     async def _take_video_frame(self, frame: Any) -> None:
@@ -146,8 +157,8 @@ class LibwebrtcViewer(ForeignViewer):
         rgba = np.frombuffer(buffer, np.uint8).reshape(int(height), int(width), 4)
         self._take_picture(np.ascontiguousarray(rgba[:, :, :3]))
 
-    def _take_audio_data(self, data: Any) -> None:
+    def _take_audio_data(self, track_id: str, data: Any) -> None:
         options = webrtc.AudioDataCopyToOptions(plane_index=0, format=webrtc.AudioSampleFormat.f32_planar)
         buffer = bytearray(data.allocation_size(options))
         data.copy_to(buffer, options)
-        self._take_sound(int(data.sample_rate), np.frombuffer(buffer, np.float32))
+        self._take_sound(track_id, int(data.sample_rate), np.frombuffer(buffer, np.float32))

@@ -38,7 +38,7 @@ def test_every_real_client_gets_its_sections_back_in_order(name: str) -> None:
         assert media.rtcp_mux or "a=rtcp-mux" in negotiated.answer
         assert set(map(str, media.fmt)) <= set(line.split()[3:]), "payload types are the client's own"
     assert lines_of(negotiated.answer, "a=group:BUNDLE") == lines_of(text, "a=group:BUNDLE")
-    assert negotiated.answer.count("a=end-of-candidates") == 1
+    assert negotiated.answer.count("a=end-of-candidates") == len(answered), "aiortc takes the last section's alone"
     assert "a=ice-lite" in negotiated.answer
     assert "transport-cc" not in negotiated.answer
 
