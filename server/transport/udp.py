@@ -96,7 +96,7 @@ class UdpPort:
         """
         if len(datagrams) == 1 or not self._has_segmentation:
             return sum(self.send(datagram, address) for datagram in datagrams)
-        return sum(self._send_segmented(part, address) for part in _equal_parts(datagrams))
+        return sum(self._send_segmented(part, address) for part in equal_parts(datagrams))
 
     def _send_segmented(self, part: Sequence[bytes], address: Address) -> int:
         if self.socket is None:
@@ -157,7 +157,7 @@ def _can_segment(sock: socket.socket) -> bool:
     return True
 
 
-def _equal_parts(datagrams: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+def equal_parts(datagrams: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
     """Cut into parts of one length each, of which only the last datagram may be shorter."""
     start, octets = 0, 0
     for place, datagram in enumerate(datagrams):
