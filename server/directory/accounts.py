@@ -122,7 +122,7 @@ class Accounts:
             try:
                 await session.flush()
             except IntegrityError as error:
-                raise Conflict("username_taken", f"the user name {row.username} is taken") from error
+                raise Conflict("username_taken", "the user name is taken") from error
             await _insert_grants(session, row.account_id, held)
             await write_line(session, AuditLine(now, "account_created", target=row.account_id))
             return (await to_accounts(session, [row]))[0]

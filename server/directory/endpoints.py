@@ -94,10 +94,11 @@ async def _get_row(session: AsyncSession, endpoint_id: str) -> EndpointRow:
 
 
 async def _finish(session: AsyncSession, row: EndpointRow) -> Endpoint:
+    name = row.name  # not readable any more once the transaction has failed
     try:
         await session.flush()
     except IntegrityError as error:
-        raise Conflict("endpoint_taken", f"{row.name} is there already") from error
+        raise Conflict("endpoint_taken", f"{name} is there already") from error
     return _to_endpoint(row, await load_tree(session))
 
 

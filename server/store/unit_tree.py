@@ -18,9 +18,6 @@ class UnitTree:
             self._parents[unit_id] = parent_id
             self._names[unit_id] = name
 
-    def __contains__(self, unit_id: object) -> bool:
-        return unit_id in self._names
-
     def lineage(self, unit_id: str) -> tuple[str, ...]:
         """Ids from the top of the tree down to the unit itself."""
         upwards = [unit_id]
