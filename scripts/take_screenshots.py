@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from av import VideoFrame
 from PIL import Image
-from playwright.async_api import Browser, Page, Playwright, async_playwright
+from playwright.async_api import Browser, Page, Playwright, async_playwright, expect
 
 from scripts.lock import ROOT
 from server.bots.drawing import office_picture
@@ -22,6 +22,7 @@ CHROMIUM = "/usr/bin/chromium"
 ENDPOINTS = 24
 BOTS = 16
 SIZES = {"desktop": (1366, 768), "phone": (390, 844)}
+NAME_BAND = 0.2  # of the height: a real camera shows no name on its picture
 SETTLED_MS = 2_500  # pictures have come in at the size they are shown at, and notices have gone by
 
 
@@ -59,12 +60,14 @@ async def _take_pages(playwright: Playwright, server: ServerProcess, folder: Pat
             await _take_the_way_in(commune_browser, server, commune.username, commune.password, size)
         chair_page = await _join(chair_browser, server, chair.username, chair.password, "desktop")
         attendee = await _join(commune_browser, server, commune.username, commune.password, "desktop")
-        await attendee.get_by_role("button", name="Đăng ký phát biểu").first.click()
-        await chair_page.get_by_text(commune.name).first.wait_for()
+        await attendee.get_by_test_id("request-floor").click()
+        await chair_page.get_by_test_id("request").filter(has_text=commune.name).wait_for()
+        # Moving endpoints ask for the floor by themselves, now and then.
+        await expect(chair_page.get_by_test_id("request").nth(2)).to_be_attached(timeout=120_000)
         await _take(chair_page, "chair", "desktop")
         await _take(attendee, "attendee-queued", "desktop")
-        await chair_page.get_by_role("button", name=f"Mời {commune.name} phát biểu").first.click()
-        await attendee.get_by_text("Đang phát biểu").first.wait_for()
+        await chair_page.get_by_test_id("request").filter(has_text=commune.name).get_by_test_id("grant").click()
+        await attendee.locator("[data-testid=meeting][data-standing=speaking]").wait_for()
         await _take(attendee, "attendee", "desktop")
         await attendee.context.close()
         attendee = await _join(commune_browser, server, commune.username, commune.password, "phone")
@@ -80,7 +83,6 @@ async def _take_the_way_in(browser: Browser, server: ServerProcess, username: st
     await page.get_by_label("Tên đăng nhập").wait_for()
     await _take(page, "sign-in", size)
     await _sign_in(page, username, password)
-    await page.get_by_role("link", name="Vào họp").or_(page.get_by_test_id("enter")).first.wait_for()
     await _take(page, "meetings", size)
     await page.goto(f"{server.url}/meetings/{server.demo.meeting}/check")
     await page.get_by_test_id("enter").wait_for()
@@ -102,7 +104,7 @@ async def _sign_in(page: Page, username: str, password: str) -> None:
     await page.get_by_label("Tên đăng nhập").fill(username)
     await page.get_by_label("Mật khẩu", exact=True).fill(password)
     await page.get_by_role("button", name="Đăng nhập").click()
-    await page.wait_for_url("**/meetings")
+    await page.get_by_test_id("join").first.wait_for()
 
 
 async def _open(browser: Browser, size: str) -> Page:
@@ -121,6 +123,7 @@ async def _open(browser: Browser, size: str) -> Page:
 
 
 async def _take(page: Page, name: str, size: str) -> None:
+    await expect(page.get_by_text("Đang chờ hình").filter(visible=True)).to_have_count(0, timeout=20_000)
     await page.wait_for_timeout(SETTLED_MS)
     path = FOLDER / f"{name}-{size}.png"
     await page.screenshot(path=path)
@@ -151,11 +154,13 @@ async def _browser(playwright: Playwright, folder: Path, index: int) -> AsyncIte
 
 
 def _camera_file(path: Path, index: int, width: int = 640, height: int = 360, frames: int = 30) -> Path:
-    draw = office_picture(index, "")
+    draw, band = office_picture(index, ""), round(height * NAME_BAND)
     with path.open("wb") as file:
         file.write(f"YUV4MPEG2 W{width} H{height} F15:1 Ip A1:1 C420mpeg2\n".encode())
         for number in range(frames):
-            picture = VideoFrame.from_ndarray(np.asarray(draw(width, height, number, frames)), format="rgb24")
+            picture = VideoFrame.from_ndarray(
+                np.asarray(draw(width, height + band, number, frames))[band:], format="rgb24"
+            )
             file.write(b"FRAME\n" + picture.reformat(format="yuv420p").to_ndarray().tobytes())
     return path
 
