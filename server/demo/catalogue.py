@@ -7,9 +7,6 @@ from itertools import chain, count, islice, zip_longest
 
 from server.demo import province
 
-_PREFIXES = {"Thành phố ": "thành phố ", "Thị xã ": "thị xã ", "Huyện ": "huyện "}
-_COMMUNE_PREFIXES = {"Phường ": "phường ", "Xã ": "xã ", "Thị trấn ": "thị trấn "}
-
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -64,13 +61,13 @@ def _communes() -> Iterator[Place]:
     lists = [[(district, name) for name in _split(communes)] for district, communes in province.DISTRICTS.items()]
     for district, commune in chain.from_iterable(zip(*lists, strict=True)):
         units = ((district, province.LEVELS[1]), (commune, province.LEVELS[2]))
-        yield Place(f"UBND {_lower_first(commune, _COMMUNE_PREFIXES)}", to_username(commune), units)
+        yield Place(f"UBND {_lower_first(commune)}", to_username(commune), units)
 
 
 def _districts() -> Iterator[Place]:
     for office in ("UBND", "Ban Thường vụ"):
         for district in province.DISTRICTS:
-            name = f"{office} {_lower_first(district, _PREFIXES)}"
+            name = f"{office} {_lower_first(district)}"
             yield Place(name, to_username(name), ((district, province.LEVELS[1]),))
 
 
@@ -90,9 +87,6 @@ def _split(communes: str) -> list[str]:
     return [" ".join(name.split()) for name in communes.split(",")]
 
 
-def _lower_first(name: str, prefixes: dict[str, str]) -> str:
+def _lower_first(name: str) -> str:
     """``Xã Nậm Khao`` -> ``xã Nậm Khao``: the kind of place is a common noun inside a name."""
-    for prefix, lowered in prefixes.items():
-        if name.startswith(prefix):
-            return lowered + name.removeprefix(prefix)
-    raise AssertionError(name)
+    return name[0].lower() + name[1:]

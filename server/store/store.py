@@ -1,10 +1,9 @@
 """The database: opened once, checked and migrated at open, used through ``read()`` and ``write()``.
 
-Times a caller can be made to wait add up to less than 5 s (SCENARIOS row 15): our own queue of writers, then the
-pool, then a lock that another process holds.
+A caller waits less than 5 s in all before it is told (SCENARIOS row 15): first for a connection, then for a lock
+that another process holds.
 """
 
-import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -16,17 +15,20 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from server.errors import Unavailable
 from server.store.migrate import upgrade
 
 logger = logging.getLogger(__name__)
 
-_WRITER_WAIT_S = 2.0
-_POOL_WAIT_S = 1.0
-_BUSY_WAIT_S = 1.5
-_READERS = 8
+_CONNECTION_WAIT_S = 2.5
+_LOCK_WAIT_S = 1.5
+_READERS = 12
+# SQLite has one writer at a time, and an unfair way of waiting for it (it polls): the queue for the one connection
+# that writes is ours, and fair.
+_SQLITE_WRITERS = 1
+_POSTGRESQL_WRITERS = 8
 
 
 def sqlite_url(path: Path) -> str:
@@ -41,9 +43,8 @@ class Store:
         parsed = make_url(url)
         self._sqlite = parsed.get_backend_name() == "sqlite"
         self._url = parsed.set(drivername="sqlite+aiosqlite" if self._sqlite else "postgresql+asyncpg")
-        self._engine: AsyncEngine | None = None
-        # SQLite has one writer at a time and an unfair way of waiting (it polls). A queue of our own is fair.
-        self._writer = asyncio.Lock()
+        self._readers: AsyncEngine | None = None
+        self._writers: AsyncEngine | None = None
 
     async def open(self) -> None:
         """Check, migrate, connect. Raises Unavailable (``store_damaged``, ``store_newer``, ``store_unavailable``)."""
@@ -51,47 +52,32 @@ class Store:
             self._make_private()
         with _refusals(f"the database {self._url.database}", "store_damaged"):
             await self._migrate()
-        self._engine = _make_engine(self._url, foreign_keys=True)
+        self._readers = _make_engine(self._url, connections=_READERS)
+        self._writers = _make_engine(
+            self._url, connections=_SQLITE_WRITERS if self._sqlite else _POSTGRESQL_WRITERS
+        ).execution_options(immediate=True)
 
     async def close(self) -> None:
         """Close all connections. Closing twice, or what was never opened, changes nothing."""
-        if self._engine is not None:
-            engine, self._engine = self._engine, None
-            await engine.dispose()
+        engines, self._readers, self._writers = (self._readers, self._writers), None, None
+        for engine in engines:
+            if engine is not None:
+                await engine.dispose()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
         """A session for reading: one snapshot. Nothing of it is written."""
         with _refusals():
-            async with AsyncSession(self._opened(), expire_on_commit=False, autoflush=False) as session:
+            async with AsyncSession(_opened(self._readers), expire_on_commit=False, autoflush=False) as session:
                 yield session
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
         """A session in one transaction, committed at the end of the block, rolled back by any exception."""
-        engine = self._opened().execution_options(immediate=True)
         with _refusals():
-            async with self._turn(), AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+            async with AsyncSession(_opened(self._writers), expire_on_commit=False) as session, session.begin():
                 await session.connection()  # the lock is taken here, not at the block's first statement
                 yield session
-
-    def _opened(self) -> AsyncEngine:
-        if self._engine is None:
-            raise Unavailable("store_unavailable", "the database is not open")
-        return self._engine
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """Wait for the writer's turn, for a while. PostgreSQL has many writers and needs no turns."""
-        if not self._sqlite:
-            yield
-            return
-        async with asyncio.timeout(_WRITER_WAIT_S):
-            await self._writer.acquire()
-        try:
-            yield
-        finally:
-            self._writer.release()
 
     def _make_private(self) -> None:
         """The file holds password hashes: only its owner reads it. SQLite gives its side files the same mode."""
@@ -105,7 +91,7 @@ class Store:
 
     async def _migrate(self) -> None:
         """On a connection of its own: SQLite rebuilds tables in a migration, which foreign keys would forbid."""
-        engine = _make_engine(self._url, foreign_keys=False, pooled=False)
+        engine = _make_engine(self._url, foreign_keys=False)
         try:
             async with engine.execution_options(immediate=True).begin() as connection:
                 if self._sqlite:
@@ -117,11 +103,14 @@ class Store:
             await engine.dispose()
 
 
-def _make_engine(url: URL, *, foreign_keys: bool, pooled: bool = True) -> AsyncEngine:
-    if not pooled:
-        engine = create_async_engine(url, poolclass=NullPool)
-    else:
-        engine = create_async_engine(url, pool_size=_READERS, max_overflow=_READERS, pool_timeout=_POOL_WAIT_S)
+def _opened(engine: AsyncEngine | None) -> AsyncEngine:
+    if engine is None:
+        raise Unavailable("store_unavailable", "the database is not open")
+    return engine
+
+
+def _make_engine(url: URL, *, connections: int = 1, foreign_keys: bool = True) -> AsyncEngine:
+    engine = create_async_engine(url, pool_size=connections, max_overflow=0, pool_timeout=_CONNECTION_WAIT_S)
     if url.get_backend_name() == "sqlite":
         _teach_sqlite(engine, foreign_keys=foreign_keys)
     return engine
@@ -136,7 +125,7 @@ def _teach_sqlite(engine: AsyncEngine, *, foreign_keys: bool) -> None:
     def prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {int(_BUSY_WAIT_S * 1000)}")
+        cursor.execute(f"PRAGMA busy_timeout = {int(_LOCK_WAIT_S * 1000)}")
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
@@ -162,7 +151,7 @@ def _refusals(name: str = "the database", damage_code: str = "store_unavailable"
     try:
         yield
     except (PoolTimeoutError, TimeoutError, ConnectionError) as error:
-        logger.error("the database does not answer: %s", error or "too many wait to write")
+        logger.error("the database does not answer: %s", error)
         raise Unavailable("store_unavailable", "the database is busy; try again") from error
     except DBAPIError as error:
         if not _is_outage(error):

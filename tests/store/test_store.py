@@ -270,7 +270,7 @@ async def test_readers_that_wait_for_a_connection_in_vain_hear_of_it(
             busy.release()
             await release.wait()
 
-    holders = [asyncio.create_task(hold()) for _ in range(16)]
+    holders = [asyncio.create_task(hold()) for _ in range(12)]
     for _ in holders:
         await busy.acquire()
     with pytest.raises(Unavailable, match="busy"):
