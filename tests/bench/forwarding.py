@@ -92,12 +92,20 @@ async def run_province(endpoints: int, seconds: float) -> None:
         server = ServerProcess(Path(folder), endpoints=endpoints, cpus=server_cores)
         async with server, Swarm(server) as swarm:
             before_mb = resident_megabytes(server.pid)
-            began = swarm.clock.now()
+            began, cpu_s = swarm.clock.now(), cpu_seconds(server.pid)
             await swarm.join_all(range(endpoints), Reception(audio_slots=3, video_slots=1, shown_height=180))
             joined_s = swarm.clock.now() - began
             served = await swarm.until_all_receive(30.0)
             receiving_s = swarm.clock.now() - began
-            say("province_join", joined_s, "s", endpoints=endpoints)
+            cpu_ms = 1_000 * (cpu_seconds(server.pid) - cpu_s) / endpoints
+            say(
+                "province_join",
+                joined_s,
+                "s",
+                endpoints=endpoints,
+                server_cpu_ms_per_endpoint=cpu_ms,
+                retries=swarm.retries,
+            )
             say("province_join_until_all_receive", receiving_s, "s", endpoints=endpoints, receiving=served)
             after_mb = resident_megabytes(server.pid)
             say("province_memory_per_endpoint", (after_mb - before_mb) / endpoints, "MB")

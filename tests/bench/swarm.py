@@ -17,8 +17,12 @@ from server.bots.offer import OfferPlan, read_answer
 from server.bots.players import Pacer
 from server.bots.publisher import SINGLE, Appearance, make_appearance, plan_offer
 from server.clock import SystemClock
+from server.errors import DiemcauError
 from server.transport.dtls import DtlsCertificate
 from tests.support.server_process import ServerProcess
+
+JOIN_ATTEMPTS = 5
+TOO_BUSY = ("http_503", "no_answer", "media_failed", "store_unavailable")
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -44,6 +48,7 @@ class Swarm:
         self.pacer = Pacer(self.clock)
         self.endpoints: list[VirtualEndpoint] = []
         self.connections: list[MediaConnection] = []
+        self.retries = 0
         self._look: Appearance | None = None
 
     async def __aenter__(self) -> Self:
@@ -63,7 +68,10 @@ class Swarm:
         await self.http.close()
 
     async def join_all(self, numbers: Sequence[int], reception: Reception) -> None:
-        """These endpoints take their seats at one instant, publishing camera and microphone. Raises what one raised."""
+        """These endpoints take their seats at one instant, publishing camera and microphone.
+
+        A server that is too busy to answer is asked again, as clients do; ``retries`` counts that. Raises Refused.
+        """
         demo = self.server.demo
         newcomers = [
             VirtualEndpoint(
@@ -72,8 +80,20 @@ class Swarm:
             for number in numbers
         ]
         self.endpoints += newcomers
-        await asyncio.gather(*(endpoint.join() for endpoint in newcomers))
+        await asyncio.gather(*(self._join(endpoint) for endpoint in newcomers))
         self.connections += [endpoint.connection for endpoint in newcomers if endpoint.connection is not None]
+
+    async def _join(self, endpoint: VirtualEndpoint) -> None:
+        for attempt in range(1, JOIN_ATTEMPTS + 1):
+            try:
+                await endpoint.join()
+            except DiemcauError as error:
+                if attempt == JOIN_ATTEMPTS or error.code not in TOO_BUSY:
+                    raise
+                self.retries += 1
+                await asyncio.sleep(0.5 * attempt)
+            else:
+                return
 
     async def open(self, kind: str, number: int, plan: OfferPlan, *, kernel_times: bool = False) -> MediaConnection:
         """One WHIP or WHEP session with that endpoint's token."""
