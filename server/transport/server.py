@@ -135,7 +135,10 @@ class MediaServer:
             self._note_defect("closing peer %s", peer)
 
     def send_rtp(self, peer: PeerKey, data: bytes) -> None:
-        """One complete RTP packet (retransmissions). Dropped and counted where the peer is not connected."""
+        """One complete RTP packet (retransmissions); a sequence number only once, see ``SrtpSession``.
+
+        Dropped and counted where the peer is not connected.
+        """
         octets = self._send_protected(peer, data, is_rtcp=False)
         if octets:
             self._resent_packets += 1

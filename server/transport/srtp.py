@@ -20,7 +20,8 @@ _TRAILER_OCTETS = 16 + 4 + 128
 _REPLAY_WINDOW_PACKETS = 1024
 
 # libsrtp's srtp_err_status_t, as reasons under which a packet is counted. Anything else is ``srtp_malformed``.
-_REASONS = {7: "srtp_auth", 9: "srtp_replay", 10: "srtp_replay", 13: "srtp_no_stream", 26: "srtp_replay"}
+_INBOUND_REASONS = {7: "srtp_auth", 9: "srtp_replay", 10: "srtp_replay", 13: "srtp_no_stream", 26: "srtp_replay"}
+_OUTBOUND_REASONS = {9: "srtp_repeated", 10: "srtp_repeated", 26: "srtp_repeated"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,11 @@ class SrtpProfile:
     libsrtp: int
     key_octets: int
     salt_octets: int
+
+    @property
+    def is_aead(self) -> bool:
+        """AES-GCM: a nonce must never be used twice."""
+        return "AEAD" in self.name
 
     @property
     def openssl_name(self) -> bytes:
@@ -83,8 +89,9 @@ class SrtpKeys:
 class SrtpSession:
     """Both directions of one peer. Bad packets give None and are counted in ``drops``, never raised.
 
-    Outgoing sequence numbers may repeat (retransmission without RTX), but then the packet must be the same to the
-    last octet: AES-GCM's nonce is made of SSRC and sequence number and must never see two different packets.
+    With AES-GCM a sequence number that was sent is refused (``srtp_repeated``): its nonce is made of SSRC and sequence
+    number (RFC 7714 8.1), and two packets under one, a retransmission with a new send time say, give the key of the
+    authentication away. Viewers retransmit by RTX, which has numbers of its own; AES-CM may repeat without it.
     """
 
     def __init__(self, keys: SrtpKeys, drops: Counter[str]) -> None:
@@ -100,21 +107,23 @@ class SrtpSession:
 
     def protect(self, packet: bytes | bytearray) -> bytes | None:
         """SRTP from one RTP packet; None (counted) where libsrtp refuses it."""
-        return self._process(lib.srtp_protect, self._outbound_handle, packet)
+        return self._process(lib.srtp_protect, self._outbound_handle, packet, _OUTBOUND_REASONS)
 
     def protect_rtcp(self, packet: bytes | bytearray) -> bytes | None:
         """SRTCP from one RTCP compound packet."""
-        return self._process(lib.srtp_protect_rtcp, self._outbound_handle, packet)
+        return self._process(lib.srtp_protect_rtcp, self._outbound_handle, packet, _OUTBOUND_REASONS)
 
     def unprotect(self, packet: bytes) -> bytes | None:
         """RTP from one SRTP packet; None (counted) for a bad tag, a replay, or a malformed packet."""
-        return self._process(lib.srtp_unprotect, self._inbound_handle, packet)
+        return self._process(lib.srtp_unprotect, self._inbound_handle, packet, _INBOUND_REASONS)
 
     def unprotect_rtcp(self, packet: bytes) -> bytes | None:
         """RTCP compound from one SRTCP packet."""
-        return self._process(lib.srtp_unprotect_rtcp, self._inbound_handle, packet)
+        return self._process(lib.srtp_unprotect_rtcp, self._inbound_handle, packet, _INBOUND_REASONS)
 
-    def _process(self, call: Callable[..., int], handle: Any, packet: bytes | bytearray) -> bytes | None:
+    def _process(
+        self, call: Callable[..., int], handle: Any, packet: bytes | bytearray, reasons: dict[int, str]
+    ) -> bytes | None:
         octets = len(packet)
         if octets > MAX_PACKET_OCTETS:
             self._drops["oversize"] += 1
@@ -123,7 +132,7 @@ class SrtpSession:
         self._length[0] = octets
         status = call(handle, self._cdata, self._length)
         if status:
-            self._drops[_REASONS.get(status, "srtp_malformed")] += 1
+            self._drops[reasons.get(status, "srtp_malformed")] += 1
             return None
         processed: bytes = self._buffer[0 : self._length[0]]
         return processed
@@ -132,5 +141,5 @@ class SrtpSession:
 def _new_session(profile: SrtpProfile, key: bytes, ssrc_type: int) -> Session:
     policy = Policy(key=key, ssrc_type=ssrc_type, srtp_profile=profile.libsrtp)
     policy.window_size = _REPLAY_WINDOW_PACKETS
-    policy.allow_repeat_tx = True
+    policy.allow_repeat_tx = not profile.is_aead
     return Session(policy)

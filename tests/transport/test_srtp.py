@@ -86,8 +86,18 @@ def test_an_old_packet_is_a_replay() -> None:
     assert drops == {"srtp_replay": 1}
 
 
-def test_a_packet_may_be_sent_again_as_it_was() -> None:
-    server, client, _ = pair(AEAD_AES_128_GCM)
+@pytest.mark.parametrize("profile", [AEAD_AES_128_GCM, AEAD_AES_256_GCM], ids=lambda profile: profile.name)
+def test_aes_gcm_never_uses_a_nonce_twice(profile: SrtpProfile) -> None:
+    _, sender, drops = pair(profile)
+    for sequence in (5, 3, 4):  # late is not twice
+        assert sender.protect(rtp_packet(sequence)) is not None
+    assert sender.protect(rtp_packet(3, payload=b"another")) is None
+    assert drops == {"srtp_repeated": 1}
+    assert sender.protect(rtp_packet(2)) is not None
+
+
+def test_aes_cm_may_send_again_what_it_sent() -> None:
+    server, client, _ = pair(AES128_CM_SHA1_80)
     first, second = server.protect(rtp_packet()), server.protect(rtp_packet())
     assert first == second
     assert client.unprotect(first or b"") == rtp_packet()
