@@ -1,6 +1,7 @@
 """Take docs/screenshots: every page in Vietnamese, on a desktop and on a phone, from a demo with moving endpoints."""
 
 import asyncio
+import os
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
@@ -138,6 +139,7 @@ async def _browser(playwright: Playwright, folder: Path, index: int) -> AsyncIte
     camera = _camera_file(folder / f"camera{index}.y4m", index)
     browser = await playwright.chromium.launch(
         executable_path=CHROMIUM,
+        env={**os.environ, "LANGUAGE": "vi"},  # how Chromium itself writes dates in its own fields
         args=[
             "--no-sandbox",
             "--lang=vi",
