@@ -69,7 +69,8 @@ async def test_they_fill_the_last_seats_and_leave_politely(server: ServerProcess
         main = await company.join(0, silent=True)
         async with Running(options_for(server)) as bots:
             await until_present(main, seat_ids, Presence.PRESENT)
-            assert bots.said[-1] == f"{BOTS} virtual endpoints are in the meeting."
+            await main.received.attention.until(lambda: len(bots.said) == 2, 15.0, "word of their arrival")
+        assert bots.said[-1] == f"{BOTS} virtual endpoints are in the meeting."
         await until_present(main, seat_ids, Presence.ABSENT)
 
 
