@@ -7,8 +7,10 @@ from server.store.lines import clean_line
 
 
 def fold_username(username: str) -> str:
-    """The form in which user names are compared: NFKC, case-folded, trimmed. Takes anything; the result is bounded."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", username).strip().casefold())[:300]
+    """The form in which user names are compared: NFKC, case-folded, trimmed. Takes anything; the result is bounded
+    and can be stored (NUL and lone surrogates, which are in nobody's name, cannot)."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", username).strip().casefold())
+    return folded.replace("\0", "\ufffd").encode("utf-8", "replace").decode()[:300]
 
 
 def clean_username(username: str) -> str:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from server.errors import Unavailable
+from server.errors import InvalidInput, Unavailable
 from server.store.migrate import upgrade
 
 logger = logging.getLogger(__name__)
@@ -37,7 +37,8 @@ def sqlite_url(path: Path) -> str:
 
 
 class Store:
-    """Raises Unavailable("store_unavailable") within 5 s where the database is locked, full or damaged."""
+    """Raises Unavailable("store_unavailable") within 5 s where the database is locked, full or damaged, and
+    InvalidInput("bad_text") for text that it cannot hold."""
 
     def __init__(self, url: str) -> None:
         parsed = make_url(url)
@@ -53,6 +54,8 @@ class Store:
         with _refusals(f"the database {self._url.database}", "store_damaged"):
             await self._migrate()
         self._readers = _make_engine(self._url, connections=_READERS)
+        if not self._sqlite:  # whose transactions are snapshots of themselves
+            self._readers = self._readers.execution_options(isolation_level="REPEATABLE READ")
         self._writers = _make_engine(
             self._url, connections=_SQLITE_WRITERS if self._sqlite else _POSTGRESQL_WRITERS
         ).execution_options(immediate=True)
@@ -147,18 +150,28 @@ def _check(connection: Connection, pragma: str, path: str | None) -> None:
 
 @contextmanager
 def _refusals(name: str = "the database", damage_code: str = "store_unavailable") -> Iterator[None]:
-    """Turn the world's faults into Unavailable; our own mistakes (wrong SQL, broken constraints) stay what they are."""
+    """Turn the world's faults into Unavailable, and text that no database takes into InvalidInput; our own mistakes
+    (wrong SQL, broken constraints) stay what they are."""
     try:
         yield
+    except UnicodeEncodeError as error:  # a lone surrogate
+        raise InvalidInput("bad_text", "the text cannot be stored") from error
     except (PoolTimeoutError, TimeoutError, ConnectionError) as error:
         logger.error("the database does not answer: %s", error)
         raise Unavailable("store_unavailable", "the database is busy; try again") from error
     except DBAPIError as error:
+        if _is_unfit_text(error):
+            raise InvalidInput("bad_text", "the text cannot be stored") from error
         if not _is_outage(error):
             raise
         logger.error("the database failed: %s", error.orig)
         code = damage_code if _is_damage(error) else "store_unavailable"
         raise Unavailable(code, f"{name} cannot be used ({error.orig})") from error
+
+
+def _is_unfit_text(error: DBAPIError) -> bool:
+    """PostgreSQL's class 22, data exception: NUL in a string, or a string that is too long. SQLite takes both."""
+    return str(getattr(error.orig, "sqlstate", "")).startswith("22")
 
 
 def _is_damage(error: DBAPIError) -> bool:
@@ -167,4 +180,7 @@ def _is_damage(error: DBAPIError) -> bool:
 
 
 def _is_outage(error: DBAPIError) -> bool:
-    return _is_damage(error) or isinstance(error, OperationalError | InterfaceError | InternalError)
+    """A bare DBAPIError is what asyncpg's refusals come as: no such database, wrong password, shutting down."""
+    return type(error) in {DatabaseError, DBAPIError} or isinstance(
+        error, OperationalError | InterfaceError | InternalError
+    )

@@ -82,7 +82,8 @@ async def test_unknown_wrong_and_disabled_are_answered_alike(house: House, admin
     clerk = await house.account("clerk", Role.OPERATOR)
     await house.accounts.set_disabled(clerk.account_id, True, NOW)
     answers = set()
-    for username, password in [("nobody", PASSWORD), ("quantri", "sai"), ("clerk", PASSWORD), ("", ""), ("\x00", "")]:
+    tries = [("nobody", PASSWORD), ("quantri", "sai"), ("clerk", PASSWORD), ("", ""), ("\x00", "\x00"), ("\ud800", "")]
+    for username, password in tries:
         with pytest.raises(NotAuthenticated) as caught:
             await house.accounts.sign_in(username, password, HOME, NOW)
         answers.add((caught.value.code, caught.value.detail))

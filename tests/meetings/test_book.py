@@ -103,7 +103,7 @@ async def test_an_archivist_learns_of_a_meeting_once_it_has_ended(house: House, 
 async def test_a_meeting_one_may_not_know_of_looks_like_none(house: House, people: People, meeting: str) -> None:
     """SCENARIOS row 31: the token of another meeting's endpoint."""
     refusals = []
-    for meeting_id in (meeting, "mtg_none", "", "../etc", "\x00"):
+    for meeting_id in (meeting, "mtg_none", "", "../etc"):
         with pytest.raises(NotFound) as caught:
             await house.book.actor(people.south, meeting_id)
         refusals.append((caught.value.code, caught.value.detail))

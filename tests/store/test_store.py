@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from server.errors import Unavailable
+from server.errors import InvalidInput, Unavailable
 from server.store.store import Store, sqlite_url
 from server.store.tables import AuditRow, LevelRow, UnitRow
 
@@ -132,6 +132,14 @@ async def test_a_mistake_of_our_own_is_not_hidden_as_an_outage(store: Store) -> 
     with pytest.raises(ProgrammingError):
         async with store.read() as session:
             await session.execute(text("SELECT 1; SELECT 2"))
+
+
+async def test_text_that_cannot_be_stored_is_the_senders_fault(store: Store) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        async with store.read() as session:
+            await session.get(UnitRow, "\ud800")
+
+    assert caught.value.code == "bad_text"
 
 
 async def test_a_reader_sees_one_snapshot_and_does_not_wait_for_the_writer(store: Store) -> None:
