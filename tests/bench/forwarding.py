@@ -117,7 +117,7 @@ async def run_province(endpoints: int, seconds: float) -> None:
 
 def _speak_and_show(swarm: Swarm, publisher: MediaConnection) -> None:
     video = stamped_stream(publisher)
-    player = StampedVideo(video, publisher, swarm.clock, VIDEO_BPS)
+    player = StampedVideo(video, publisher.send_rtp, swarm.clock, VIDEO_BPS)
     publisher.add_stream(video, player.restart)
     _, ssrc, _ = publisher.plan.sends[0].streams[0]
     voice = RtpStream(ssrc, offer.OPUS, 48_000, mid=publisher.plan.sends[0].mid)

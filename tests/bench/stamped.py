@@ -5,6 +5,7 @@ from struct import Struct
 
 from server.bots import offer
 from server.bots.connection import MediaConnection
+from server.bots.players import SendRtp
 from server.bots.streams import RtpStream, vp8_descriptor
 from server.clock import Clock
 
@@ -21,9 +22,9 @@ _SPREAD = 0.4
 class StampedVideo:
     """A ``bots.players.Player``: ``bitrate_bps`` of VP8-like packets of 1,100 octets, 30 frames a second."""
 
-    def __init__(self, stream: RtpStream, connection: MediaConnection, clock: Clock, bitrate_bps: int) -> None:
+    def __init__(self, stream: RtpStream, send: SendRtp, clock: Clock, bitrate_bps: int) -> None:
         self._stream = stream
-        self._connection = connection
+        self._send = send
         self._clock = clock
         self._frames_per_s = 30
         self._chunks = max(1, round(bitrate_bps / 8 / self._frames_per_s / 1_100))
@@ -55,7 +56,7 @@ class StampedVideo:
         payload += _STAMP.pack(sent_at, _MAGIC)
         self._chunk = (self._chunk + 1) % self._chunks
         timestamp = self._frame * 90_000 // self._frames_per_s & 0xFFFFFFFF
-        self._connection.send_rtp(self._stream.packet(payload, timestamp, self._chunk == 0, sent_at))
+        self._send(self._stream.packet(payload, timestamp, self._chunk == 0, sent_at))
         interval_s = 1 / self._frames_per_s
         if self._chunk == 0:
             self._frame += 1
