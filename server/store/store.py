@@ -113,7 +113,10 @@ def _opened(engine: AsyncEngine | None) -> AsyncEngine:
 
 
 def _make_engine(url: URL, *, connections: int = 1, foreign_keys: bool = True) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=connections, max_overflow=0, pool_timeout=_CONNECTION_WAIT_S)
+    try:
+        engine = create_async_engine(url, pool_size=connections, max_overflow=0, pool_timeout=_CONNECTION_WAIT_S)
+    except ModuleNotFoundError as error:
+        raise Unavailable("store_unavailable", f"{error}; install diemcau[postgres]") from error
     if url.get_backend_name() == "sqlite":
         _teach_sqlite(engine, foreign_keys=foreign_keys)
     return engine

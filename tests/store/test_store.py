@@ -95,6 +95,13 @@ async def test_a_postgresql_that_is_not_there_is_said_plainly() -> None:
     assert caught.value.code == "store_unavailable"
 
 
+async def test_a_driver_that_is_not_installed_is_said_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+
+    with pytest.raises(Unavailable, match=r"install diemcau\[postgres\]"):
+        await Store("postgresql://nobody@127.0.0.1:1/none").open()
+
+
 async def test_a_closed_store_refuses_and_closes_twice(path: Path) -> None:
     store = Store(sqlite_url(path))
     await store.close()
