@@ -26,7 +26,9 @@ class Appendable(Protocol):
 
 
 class JournalWriter:
-    """One per meeting: entries are written in order by one task, in batches of one transaction each.
+    """One per meeting: entries are written in order by one task, what comes meanwhile in one transaction.
+
+    So 160 endpoints that join at once cost a few commits, and callers go on in the order in which they came.
 
     ``alarm(code, detail, since, active)`` is called when writing fails or hangs, and when it works again. Entries
     that cannot be written wait, bounded; beyond the bound the oldest are dropped, counted in ``lost`` and named in
@@ -50,7 +52,7 @@ class JournalWriter:
         self._clock = clock
         self._alarm = alarm
         self._pending: deque[Persist] = deque()
-        self._written = asyncio.Event()
+        self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._failing_since: float | None = None
         self._task: asyncio.Task[None] | None = None
         self.lost = 0
@@ -64,25 +66,27 @@ class JournalWriter:
                 self._pending.popleft()
                 self.lost += 1
             self._pending.append(entry)
-        self._written.clear()
         if self._task is None:
             self._task = asyncio.create_task(self._write())
         if self._failing_since is None:
-            await self._wait()
+            await self._wait_for(entries[-1].seq)
 
     async def close(self) -> None:
         """Give what is left one last chance; what cannot be written is logged as lost."""
         if (task := self._task) is None:
             return
-        await self._wait()
+        if self._pending:
+            await self._wait_for(self._pending[-1].seq)
         task.cancel()
         if self._pending:
             logger.error("journal of %s closed with %d entries unwritten", self._meeting_id, len(self._pending))
 
-    async def _wait(self) -> None:
+    async def _wait_for(self, seq: int) -> None:
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append((seq, waiter))
         try:
             async with asyncio.timeout(self._patience_s):
-                await self._written.wait()
+                await waiter
         except TimeoutError:
             self._fail("the store does not answer")
 
@@ -101,7 +105,6 @@ class JournalWriter:
                 self._alarm("journal_conflict", error.detail, self._clock.now(), True)
             self._forget(batch[-1].seq)
         self._task = None
-        self._written.set()
         if self._failing_since is not None:
             self._alarm("journal_failing", f"written again, {self.lost} lost", self._failing_since, False)
             self._failing_since = None
@@ -109,6 +112,13 @@ class JournalWriter:
     def _forget(self, seq: int) -> None:
         while self._pending and self._pending[0].seq <= seq:
             self._pending.popleft()
+        self._release(seq)
+
+    def _release(self, seq: float) -> None:
+        while self._waiters and self._waiters[0][0] <= seq:
+            _, waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
 
     def _fail(self, detail: str) -> None:
         if self._failing_since is None:
@@ -117,3 +127,4 @@ class JournalWriter:
         self._alarm(
             "journal_failing", f"{detail}; {len(self._pending)} waiting, {self.lost} lost", self._failing_since, True
         )
+        self._release(float("inf"))

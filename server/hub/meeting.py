@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
@@ -59,8 +60,7 @@ class LiveMeeting:
         self._sessions = Sessions(meeting_id, media, self._roads, config.media)
         self._bulletin = Bulletin(self._people, self._roads)
         self._writer = JournalWriter(journal, meeting_id, clock, self._bulletin.raise_alarm)
-        self._lock = asyncio.Lock()
-        self._seating = asyncio.Lock()
+        self._seating: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         media.open_room(meeting_id, self)
@@ -69,7 +69,7 @@ class LiveMeeting:
 
     async def attend(self, actor: Actor, listener: Listener, resume: str | None, take_over: bool) -> Attendance:
         """Seat a WebSocket. Raises Conflict("seat_taken"), Conflict("locked"), Forbidden("removed")."""
-        async with self._seating:
+        async with self._seating[actor.seat_id or actor.account_id]:
             if resume is not None and (known := self._people.resumable(actor, resume)) is not None:
                 return await self._resume(known, actor, listener)
             if actor.seat_id is not None:
@@ -292,15 +292,17 @@ class LiveMeeting:
     # --- the step --------------------------------------------------------------------------------
 
     async def _step(self, actor: Actor, body: Body) -> None:
-        async with self._lock:
-            await self._carry_out(self.room.step(Command(actor, body), self._clock.now()))
+        await self._carry_out(self.room.step(Command(actor, body), self._clock.now()))
 
     async def _tick(self) -> None:
-        async with self._lock:
-            await self._carry_out(self.room.tick(self._clock.now()))
+        await self._carry_out(self.room.tick(self._clock.now()))
 
     async def _carry_out(self, effects: list[Effect]) -> None:
-        """Closings at once, then the journal, then the rest: nobody is told what a restart would not know."""
+        """Closings at once, then the journal, then the rest: nobody is told what a restart would not know.
+
+        Steps that come while the journal writes wait for it together, and go on here in their order.
+        """
+        gates = self.room.gates
         for effect in effects:
             if isinstance(effect, SetGate) and not effect.open:
                 self._roads.close_voice(effect.seat_id)
@@ -314,7 +316,7 @@ class LiveMeeting:
                 case Note(event, seat_id, account_id, detail):
                     audit.info("%s in %s: seat=%s by=%s %s", event, self.meeting_id, seat_id, account_id, detail)
         if effects:
-            self._roads.open_voices()
+            self._roads.open_voices(gates)
         self._arm()
 
     def _arm(self) -> None:

@@ -58,9 +58,9 @@ class Roads:
             if peer.actor.seat_id == seat_id:
                 self._set_gate(peer, peer.track(TrackLabel.MIC), False)
 
-    def open_voices(self) -> None:
-        """Take over the room's open gates: called when the journal has them, not before."""
-        self._voices = self._room.gates
+    def open_voices(self, journalled: frozenset[str]) -> None:
+        """Open the gates that the journal has; what the room has closed since stays closed."""
+        self._voices = journalled & self._room.gates
         self.refresh_soon()
 
     def speakers_changed(self, tracks: Iterable[TrackId]) -> tuple[str, ...]:

@@ -89,11 +89,6 @@ async def test_an_attendee(server: ServerProcess, browser: Browser, window: dict
         assert found == []
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="TopBar.vue's menu is modal: what it hides from screen readers keeps its tab stops (aria-hidden-focus). "
-    '`:modal="false"` as in EndpointActions.vue mends it',
-)
 async def test_the_menu_of_the_meeting(server: ServerProcess, browser: Browser) -> None:
     person = await visit(server, browser, DESKTOP)
     await enter(person, server.demo.endpoints[COMMUNE_A].username, server.demo.endpoints[COMMUNE_A].password)

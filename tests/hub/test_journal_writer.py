@@ -17,11 +17,13 @@ class FailingJournal:
         self.failures = failures
         self.error = error or Unavailable("store_unavailable", "disk full")
         self.kept: list[int] = []
+        self.appends = 0
         self.tried = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
 
     async def append(self, meeting_id: str, entries: Sequence[tuple[int, float, Command | None]]) -> None:
+        self.appends += 1
         self.tried.set()
         await self.gate.wait()
         if self.failures:
@@ -30,7 +32,7 @@ class FailingJournal:
         self.kept += [seq for seq, _, _ in entries]
 
 
-def make_writer(journal: FailingJournal) -> tuple[JournalWriter, Alarms, asyncio.Event]:
+def make_writer(journal: FailingJournal, patience_s: float = 0.01) -> tuple[JournalWriter, Alarms, asyncio.Event]:
     alarms: Alarms = []
     well_again = asyncio.Event()
 
@@ -39,7 +41,7 @@ def make_writer(journal: FailingJournal) -> tuple[JournalWriter, Alarms, asyncio
         if not active:
             well_again.set()
 
-    return JournalWriter(journal, "m_1", SystemClock(), note, patience_s=0.01, retry_s=0.0), alarms, well_again
+    return JournalWriter(journal, "m_1", SystemClock(), note, patience_s=patience_s, retry_s=0.0), alarms, well_again
 
 
 def entries(*seqs: int) -> list[Persist]:
@@ -116,3 +118,22 @@ async def test_closing_writes_what_is_left() -> None:
     await writer.close()
 
     assert journal.kept == [1]
+
+
+async def test_what_comes_together_is_written_together_and_goes_on_in_order() -> None:
+    journal = FailingJournal()
+    journal.gate.clear()
+    writer, _, _ = make_writer(journal, patience_s=60.0)
+    order: list[int] = []
+
+    async def step(seq: int) -> None:
+        await writer.append(entries(seq))
+        order.append(seq)
+
+    steps = [asyncio.create_task(step(seq)) for seq in range(1, 51)]
+    await journal.tried.wait()
+    journal.gate.set()
+    await asyncio.gather(*steps)
+
+    assert order == journal.kept == list(range(1, 51))
+    assert journal.appends == 1
