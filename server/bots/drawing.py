@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from PIL import Image, ImageDraw
 
-from server.bots.fonts import find_font, writable
+from server.bots.fonts import lettering
 
 Drawing = Callable[[int, int, int, int], Image.Image]
 """(width, height, frame index, frames in the loop) -> an RGB picture of that size; the loop must close."""
@@ -54,16 +54,12 @@ def _draw_clock(pen: ImageDraw.ImageDraw, width: int, height: int, turn: float) 
 
 
 def _draw_name(pen: ImageDraw.ImageDraw, width: int, height: int, name: str) -> None:
-    band = height * 0.16
+    band, room = height * 0.16, width * 0.92
     size_px = max(_SMALLEST_PX, height // 10)
-    font, vietnamese = find_font(size_px)
-    text = writable(name, vietnamese)
-    while size_px > _SMALLEST_PX and pen.textlength(text, font=font) > width * 0.92:
+    while size_px > _SMALLEST_PX and lettering(size_px).length(name) > room:
         size_px -= 1
-        font, _ = find_font(size_px)
-    if pen.textlength(text, font=font) > width * 0.92:
-        while text and pen.textlength(text + "…", font=font) > width * 0.92:
-            text = text[:-1]
-        text += "…"
+    letters, text = lettering(size_px), name
+    while letters.length(text) > room:
+        text = text.rstrip("…")[:-1] + "…"
     pen.rectangle((0, 0, width, band), fill=(20, 24, 30))
-    pen.text((width / 2, band / 2), text, font=font, fill=(245, 245, 245), anchor="mm")
+    letters.write(pen, (width - letters.length(text)) / 2, band / 2, text, (245, 245, 245))

@@ -21,7 +21,7 @@ MAX_CHUNK = 1_100
 AUDIO_RATE = 48_000
 AUDIO_FRAME = 960
 _SETTLED_FRAMES = 10
-_FORMAT = 1
+_FORMAT = 2
 """Grows when drawings or encoder settings change, so that old files are not taken."""
 
 

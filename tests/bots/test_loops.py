@@ -8,7 +8,6 @@ import pytest
 from av import CodecContext, Packet
 
 from server.bots.drawing import office_colour, office_picture
-from server.bots.fonts import find_font, writable
 from server.bots.loops import LoopShelf, Rung, encode_tone, encode_video, tone_hz
 from tests.support import pictures, tones
 
@@ -73,13 +72,6 @@ def test_a_damaged_file_is_encoded_again(tmp_path: Path) -> None:
 def test_tones_and_colours_differ() -> None:
     assert len({tone_hz(index) for index in range(200)}) == 200
     assert len({office_colour(index) for index in range(160)}) > 150
-
-
-def test_names_are_written_with_marks_or_without() -> None:
-    assert writable("Điểm cầu xã Đức Phổ", vietnamese=True) == "Điểm cầu xã Đức Phổ"
-    assert writable("Điểm cầu xã Đức Phổ", vietnamese=False) == "Diem cau xa Duc Pho"
-    font, _ = find_font(20)
-    assert font is find_font(20)[0]
 
 
 def test_a_long_name_fits_into_the_picture() -> None:
