@@ -1,6 +1,5 @@
 """SCENARIOS 24: malformed, huge and odd offers are refused with one error, quickly, or answered soundly."""
 
-
 import pytest
 from aiortc.sdp import SessionDescription
 from hypothesis import given, settings
