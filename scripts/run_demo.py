@@ -84,7 +84,9 @@ def _serve(arguments: argparse.Namespace, demo: dict[str, Any]) -> int:
             bots = subprocess.Popen(
                 [*DIEMCAU, "bots", "--data", data, "--url", url, "--endpoints", str(arguments.bots)]
             )
-        print(f"\nOpen {url} in a browser. Ctrl-C stops.\n", flush=True)
+        more = [url.replace("localhost", f"{name}.localhost") for name in "ab"]
+        print(f"\nOpen {url} in a browser. For further people in the same browser: {', '.join(more)}", flush=True)
+        print("(each name has a sign-in of its own). Ctrl-C stops.\n", flush=True)
         return server.wait()
     except KeyboardInterrupt:  # the terminal told the server and the bots as well: let them finish
         return 0
