@@ -53,7 +53,9 @@ def ensure_node_package() -> Path:
 def pip(*arguments: str) -> None:
     """Run the venv's pip quietly, with whatever PIP_* settings the environment has. Raises SetupFailed."""
     command = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", arguments[0], "--quiet", *arguments[1:]]
-    if subprocess.run(command, check=False).returncode != 0:
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode != 0:
+        print(done.stdout, file=sys.stderr)
         raise SetupFailed(f"`pip {' '.join(arguments)}` failed; what it said is above.")
 
 
