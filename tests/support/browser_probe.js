@@ -23,7 +23,7 @@
     const taps = new Map()
     const tap = (track) => {
       const analyser = context().createAnalyser()
-      analyser.fftSize = 4096
+      analyser.fftSize = 2048
       analyser.smoothingTimeConstant = 0
       context().createMediaStreamSource(new MediaStream([track])).connect(analyser)
       return { analyser, bins: new Float32Array(analyser.frequencyBinCount) }
