@@ -160,7 +160,7 @@ async def test_the_chair_grants_withdraws_and_denies(house: House) -> None:
 
     countdown = commune.page.get_by_test_id("countdown")
     first = await seconds_left(countdown)
-    assert 170 <= first <= 180
+    assert 170 <= first <= 181  # rounded up, and the page knows the server's clock to a journey of a message
     await expect(countdown).not_to_contain_text(f"{first // 60}:{first % 60:02}")
     assert first - 10 <= await seconds_left(countdown) < first
     await expect(speaker(chair, seat).get_by_test_id("holder-time")).to_contain_text("còn")
@@ -175,7 +175,8 @@ async def test_the_chair_grants_withdraws_and_denies(house: House) -> None:
 
     await commune.page.keyboard.press("r")
     await stands(commune, "on_deck")
-    await request.get_by_test_id("deny").click()
+    # By keyboard: the list is still closing up over the row, and a pointer may land where it was.
+    await request.get_by_test_id("deny").press("Enter")
     await stands(commune, "muted")
     await expect(commune.page.get_by_test_id("floor-notice")).to_contain_text("không được nhận")
     await commune.page.keyboard.press("r")
