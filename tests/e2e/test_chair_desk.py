@@ -152,10 +152,11 @@ async def test_the_chair_grants_withdraws_and_denies(house: House) -> None:
     await expect(request).to_contain_text("Kinh phí làm đường vào bản")
     await chair.page.get_by_role("radio", name="3 phút").click()
     await request.get_by_test_id("grant").click()
+    # Notices are looked at first: they are shown for 6 s.
+    await expect(commune.page.get_by_test_id("floor-notice")).to_have_text("Bạn được mời phát biểu")
     await stands(commune, "speaking")
     await mic_is(commune, "open")
     await expect(commune.page.get_by_test_id("standing")).to_contain_text("Đang phát biểu")
-    await expect(commune.page.get_by_test_id("floor-notice")).to_have_text("Bạn được mời phát biểu")
     await expect(request).to_have_count(0)
 
     countdown = commune.page.get_by_test_id("countdown")
@@ -168,17 +169,17 @@ async def test_the_chair_grants_withdraws_and_denies(house: House) -> None:
     await expect(countdown).to_contain_text(re.compile("3:[0-5][0-9]"))
 
     await speaker(chair, seat).get_by_test_id("revoke").click()
+    await expect(commune.page.get_by_test_id("floor-notice")).to_have_text("Lượt phát biểu của bạn đã kết thúc.")
     await stands(commune, "muted")
     await mic_is(commune, "waiting")
-    await expect(commune.page.get_by_test_id("floor-notice")).to_have_text("Lượt phát biểu của bạn đã kết thúc.")
     await expect(speaker(chair, seat)).to_have_count(0)
 
     await commune.page.keyboard.press("r")
     await stands(commune, "on_deck")
     # By keyboard: the list is still closing up over the row, and a pointer may land where it was.
     await request.get_by_test_id("deny").press("Enter")
-    await stands(commune, "muted")
     await expect(commune.page.get_by_test_id("floor-notice")).to_contain_text("không được nhận")
+    await stands(commune, "muted")
     await commune.page.keyboard.press("r")
     await stands(commune, "on_deck")
     await commune.page.keyboard.press("r")
