@@ -46,7 +46,7 @@ class Behaviour:
     def __init__(self, habits: Habits, seed: int, now: float) -> None:
         self._habits = habits
         # Not for secrets: the same seed gives the same meeting again.
-        self._random = random.Random(seed)  # noqa: S311
+        self._random = random.Random(seed)  # noqa: S311 - a bot's whims, seeded so that a run repeats; no secret
         self._request_at = self._after(habits.request_every_s, now)
         self._chat_at = self._after(habits.chat_every_s, now)
         self._release_at: float | None = None
