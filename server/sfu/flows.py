@@ -5,14 +5,32 @@ every packet. All fields are plain integers so that a C fan-out can mirror them.
 """
 
 from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class Sent(Protocol):
+    """What went out through one flow. Counted by the fan-out, which may keep it where it counts fastest."""
+
+    packets: int
+    octets: int
+    """Payload octets, as sender reports want them (RFC 3550 6.4.1)."""
+
+
+@dataclass(slots=True, eq=False)
+class SentCount:
+    """The plain ``Sent``."""
+
+    packets: int = 0
+    octets: int = 0
 
 
 @dataclass(slots=True, eq=False)
 class Flow:
     """One outgoing copy of one incoming stream. Offsets are added modulo the field's width.
 
-    A Flow is never changed after it was added, apart from its two counters: a switch makes a new one. So packets may be
-    kept for a batched fan-out together with the flows they were returned with.
+    A Flow is never changed after it was added, apart from what it counts: a switch makes a new one. So packets may be
+    kept for a batched fan-out together with the flows they were returned with. A C fan-out puts its mirror of the flow
+    in the place of ``sent``, at the first packet, with the counts there were; both are freed together.
 
     ``pid_delta``/``tl0_delta`` rewrite the VP8 payload descriptor (RFC 7741) where ``vp8`` is set and the fields
     are present. ``mid`` is written as a one-byte-form header extension with id ``mid_id`` where that is not 0;
@@ -34,10 +52,8 @@ class Flow:
     mid: bytes = b""
     level_id: int = 0
     abs_send_time_id: int = 0
-    packets: int = 0
-    octets: int = 0
-    """Payload octets sent, for sender reports (RFC 3550 6.4.1). Counted by the fan-out."""
     level_from_id: int = 0
+    sent: Sent = field(default_factory=SentCount, repr=False)
 
 
 @dataclass(slots=True)

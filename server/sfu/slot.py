@@ -103,12 +103,12 @@ class Slot:
     @property
     def packets(self) -> int:
         """Sent so far, for sender reports."""
-        return self._packets_past + sum(feed.flow.packets for feed in self._feeds())
+        return self._packets_past + sum(feed.flow.sent.packets for feed in self._feeds())
 
     @property
     def octets(self) -> int:
         """Payload octets sent so far, for sender reports."""
-        return self._octets_past + sum(feed.flow.octets for feed in self._feeds())
+        return self._octets_past + sum(feed.flow.sent.octets for feed in self._feeds())
 
     def begin(self, stream: Stream, codec: Codec, packet: RtpView, extended: int, now: float) -> Feed:
         """Run on with ``stream`` from ``packet``, so that its copy continues what was sent before.
@@ -165,8 +165,8 @@ class Slot:
         self.past.append(feed)
         if len(self.past) > MAX_PAST_FEEDS:
             oldest = self.past.popleft()
-            self._packets_past += oldest.flow.packets
-            self._octets_past += oldest.flow.octets
+            self._packets_past += oldest.flow.sent.packets
+            self._octets_past += oldest.flow.sent.octets
         return feed
 
     def find(self, sequence: int) -> tuple[Feed, int] | None:

@@ -91,8 +91,8 @@ class PythonFanout:
                 self._waiting.append(destination)
             destination.run.append(datagram)
             self._queued += 1
-            flow.packets += 1
-            flow.octets += payload_octets
+            flow.sent.packets += 1
+            flow.sent.octets += payload_octets
         if self._queued >= MAX_QUEUED:
             self.flush()
 

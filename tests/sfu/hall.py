@@ -123,8 +123,8 @@ class Hall:
     def _copy_out(self, forward: Forward) -> None:
         for flow in forward.flows:
             view = look(rewrite(forward.packet, flow, abs_send_time(self.now)))
-            flow.packets += 1
-            flow.octets += view.payload_length
+            flow.sent.packets += 1
+            flow.sent.octets += view.payload_length
             self.received[flow.destination].append(view)
 
 

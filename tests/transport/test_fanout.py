@@ -68,7 +68,7 @@ def test_everybody_gets_the_reference_bytes_in_order() -> None:
         assert [theirs.unprotect(datagram) for datagram in run] == [
             rewrite(one, each, abs_send_time(NOW)) for one in views
         ]
-        assert (each.packets, each.octets) == (3, 3 * len(b"payload"))
+        assert (each.sent.packets, each.sent.octets) == (3, 3 * len(b"payload"))
     assert (fan.packets, fan.octets) == (6, sum(len(datagram) for _, run in line.runs for datagram in run))
     assert not drops
     fan.flush()
@@ -85,7 +85,7 @@ def test_padding_is_no_payload() -> None:
     assert padded is not None
     each = flow(1, 111)
     fan.forward(padded, (each,), NOW)
-    assert (each.packets, each.octets) == (1, 3)
+    assert (each.sent.packets, each.sent.octets) == (1, 3)
 
 
 def test_nobody_there_is_counted() -> None:
@@ -94,7 +94,7 @@ def test_nobody_there_is_counted() -> None:
     fan.forward(view(), (each,), NOW)
     fan.flush()
     assert drops == {"not_connected": 1}
-    assert (line.runs, each.packets) == ([], 0)
+    assert (line.runs, each.sent.packets) == ([], 0)
     fan.unregister(1)
 
 
@@ -150,7 +150,7 @@ def test_a_packet_that_srtp_refuses_harms_nobody() -> None:
     fan.forward(view(2), (each,), NOW)
     fan.flush()
     assert drops == {"oversize": 1}
-    assert (len(line.runs[0][1]), each.packets) == (1, 1)
+    assert (len(line.runs[0][1]), each.sent.packets) == (1, 1)
 
 
 def test_the_queue_is_bounded() -> None:
