@@ -25,7 +25,7 @@ class EndpointEntry(msgspec.Struct, frozen=True):
 
 
 class Opened(_Event, frozen=True, tag="opened"):
-    """The first line. ``public_key``: Ed25519, base64 of its 32 octets; the closing line is signed with its other half."""
+    """The first line. ``public_key``: Ed25519, base64 of its 32 octets; its other half signs the closing line."""
 
     format: int
     recording_id: str
@@ -85,7 +85,8 @@ class Chatted(_Event, frozen=True, tag="chatted"):
 
 class SegmentClosed(_Event, frozen=True, tag="segment"):
     """A finished Matroska file of one track. ``file``: relative to the recording's folder. ``starts_at`` is when its
-    timestamp 0 was captured; ``recovered``: found after a crash, readable up to ``ends_at``. ``packets`` and ``lost`` of RTP."""
+    timestamp 0 was captured; ``recovered``: found after a crash, readable up to ``ends_at``. ``packets`` and ``lost``
+    of RTP."""
 
     file: str
     sha256: str
