@@ -7,15 +7,18 @@ A packet's journey passes here twice, synchronously: ``transport`` hands in what
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from server.clock import Clock
 from server.config import MediaConfig
 from server.errors import NotFound, TooMany
+from server.rtp import rtcp
+from server.rtp.extensions import abs_send_time
 from server.sfu.ports import PeerKey, SlotSpec, TrackLabel, UplinkSpec
-from server.sfu.router import ActiveSpeakers, LinkStats, Router, SendRtcp, SendRtp, SlotFed, TrackId
+from server.sfu.rewrite import rewrite
+from server.sfu.router import ActiveSpeakers, Forward, LinkStats, Router, SendRtcp, SendRtp, SlotFed, TrackId
 from server.transport.sdp import Purpose
 from server.transport.server import MediaServer
 
@@ -34,11 +37,24 @@ class MediaObserver(Protocol):
     def speakers_changed(self, tracks: tuple[TrackId, ...]) -> None: ...
 
 
+class TapSink(Protocol):
+    """Takes what a tap's slots carry, inside this process (the recorder). Called on the hot path; may not raise."""
+
+    def rtp(self, ssrc: int, data: bytes, now: float) -> None:
+        """One complete RTP packet of the slot with this SSRC."""
+        ...
+
+    def rtcp(self, data: bytes, now: float) -> None:
+        """A compound with a sender report of every slot that carries something (RFC 3550 6.4.1)."""
+        ...
+
+
 @dataclass(slots=True)
 class _Room:
     router: Router
     observer: MediaObserver
     peers: set[PeerKey]
+    taps: dict[PeerKey, TapSink] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +78,7 @@ class MediaPlane:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
         self._retired_drops: Counter[str] = Counter()
+        self._next_tap = -1
         self.transport = MediaServer(clock, self, host=host, port=port, config=config)
 
     async def start(self) -> None:
@@ -81,7 +98,7 @@ class MediaPlane:
     @property
     def peers(self) -> int:
         """How many peers there are, connected or connecting."""
-        return len(self._room_of)
+        return sum(len(room.peers) for room in self._rooms.values())
 
     def drops(self) -> Counter[str]:
         """Packets dropped since the start, by reason: the transport's and every router's."""
@@ -101,6 +118,8 @@ class MediaPlane:
             return
         for peer in tuple(room.peers):
             self.transport.close_peer(peer, "closed")
+        for tap in room.taps:
+            del self._room_of[tap]
         self._retired_drops += room.router.drops
 
     def open_peer(self, meeting_id: str, offer: str, labels: Mapping[str, TrackLabel], purpose: Purpose) -> OpenMedia:
@@ -108,7 +127,7 @@ class MediaPlane:
         room = self._rooms.get(meeting_id)
         if room is None:
             raise NotFound("meeting_not_open")
-        if len(self._room_of) >= self._config.max_peers:
+        if self.peers >= self._config.max_peers:
             raise TooMany("too_many_peers", "The server carries as many media connections as it may.")
         opened = self.transport.open_peer(offer, labels, purpose)
         room.router.add_peer(opened.key, opened.key, opened.uplinks, opened.slots, self._clock.now())
@@ -124,6 +143,34 @@ class MediaPlane:
         """Close a peer; its observer hears ``media_closed``. Unknown peers are ignored."""
         if peer in self._room_of:
             self.transport.close_peer(peer, reason)
+
+    # --- taps: Sinks inside this process -----------------------------------------------------------
+
+    def open_tap(self, meeting_id: str, slots: Sequence[SlotSpec], sink: TapSink) -> PeerKey:
+        """A virtual peer that only receives; ``assign`` feeds its slots like any viewer's. Raises NotFound."""
+        room = self._rooms.get(meeting_id)
+        if room is None:
+            raise NotFound("meeting_not_open")
+        key, self._next_tap = self._next_tap, self._next_tap - 1
+        room.router.add_peer(key, key, (), slots, self._clock.now())
+        room.taps[key] = sink
+        self._room_of[key] = room
+        return key
+
+    def close_tap(self, tap: PeerKey) -> None:
+        """Take a tap away; its sink hears no more. Unknown ones are ignored."""
+        room = self._room_of.pop(tap, None)
+        if room is not None:
+            del room.taps[tap]
+            room.router.remove_peer(tap, self._clock.now())
+            self._carry_out(room)
+
+    def want_keyframe(self, tap: PeerKey, ssrc: int) -> None:
+        """Ask whoever feeds the tap's slot for a key frame, as a viewer would (RFC 4585 6.3.1)."""
+        room = self._room_of.get(tap)
+        if room is not None:
+            room.router.on_rtcp(tap, rtcp.pli(ssrc, ssrc), self._clock.now())
+            self._carry_out(room)
 
     # --- what the hub sets -----------------------------------------------------------------------
 
@@ -157,8 +204,12 @@ class MediaPlane:
         if room is None:
             return
         forward = room.router.on_rtp(peer, data, now)
-        if forward is not None:
+        if forward is None:
+            return
+        if forward.flows:
             self.transport.fanout.forward(forward.packet, forward.flows, now)
+        if forward.taps:
+            _fill_taps(room, forward, now)
 
     def on_rtcp(self, peer: PeerKey, data: bytes, now: float) -> None:
         room = self._room_of.get(peer)
@@ -190,6 +241,8 @@ class MediaPlane:
     def _carry_out(self, room: _Room) -> None:
         for output in room.router.take_output():
             match output:
+                case SendRtcp(peer) | SendRtp(peer) if peer < 0:
+                    _fill_tap(room, output, self._clock.now())
                 case SendRtcp(peer, data):
                     self.transport.send_rtcp(peer, data)
                 case SendRtp(peer, data):
@@ -217,3 +270,22 @@ class MediaPlane:
             if deadline is not None and deadline <= now:
                 room.router.tick(now)
             self._carry_out(room)
+
+
+def _fill_tap(room: _Room, output: SendRtcp | SendRtp, now: float) -> None:
+    sink = room.taps.get(output.peer)
+    if sink is None:  # closed since
+        return
+    if isinstance(output, SendRtcp):
+        sink.rtcp(output.data, now)
+    else:
+        sink.rtp(int.from_bytes(output.data[8:12], "big"), output.data, now)
+
+
+def _fill_taps(room: _Room, forward: Forward, now: float) -> None:
+    """Copy as the fan-out does, and count what sender reports say (RFC 3550 6.4.1)."""
+    packet, stamp = forward.packet, abs_send_time(now)
+    for flow in forward.taps:
+        room.taps[flow.destination].rtp(flow.ssrc, rewrite(packet, flow, stamp), now)
+        flow.sent.packets += 1
+        flow.sent.octets += packet.payload_length

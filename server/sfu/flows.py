@@ -36,6 +36,7 @@ class Flow:
     are present. ``mid`` is written as a one-byte-form header extension with id ``mid_id`` where that is not 0;
     ``level_id`` carries the incoming audio level (its id there is ``level_from_id``) over where both sides negotiated
     it (0: not). Ids are 1..14 and ``mid`` has 1..16 octets, as the one-byte form needs.
+    A negative ``destination`` is a tap: a Sink inside this process (recorder, mixer), which the fan-out never sees.
     No other header extension is forwarded, except abs-send-time with id ``abs_send_time_id`` (0: not), which
     the fan-out stamps with the time of sending.
     """
@@ -58,23 +59,32 @@ class Flow:
 
 @dataclass(slots=True)
 class FlowTable:
-    """Flows by incoming stream key. ``version`` grows with every change so that a mirror can follow."""
+    """Flows by incoming stream key, those that leave this process apart from ``taps``, which stay.
+
+    ``version`` grows with every change so that a mirror can follow.
+    """
 
     by_stream: dict[int, tuple[Flow, ...]] = field(default_factory=dict)
+    taps: dict[int, tuple[Flow, ...]] = field(default_factory=dict)
     version: int = 0
 
     def flows(self, stream: int) -> tuple[Flow, ...]:
-        """The flows fed by ``stream``; empty where nobody takes it."""
+        """The flows fed by ``stream`` that leave this process; empty where nobody takes it."""
         return self.by_stream.get(stream, ())
 
     def add(self, stream: int, flow: Flow) -> None:
-        self.by_stream[stream] = (*self.flows(stream), flow)
+        table = self._table(flow)
+        table[stream] = (*table.get(stream, ()), flow)
         self.version += 1
 
     def remove(self, stream: int, flow: Flow) -> None:
-        left = tuple(other for other in self.flows(stream) if other is not flow)
+        table = self._table(flow)
+        left = tuple(other for other in table.get(stream, ()) if other is not flow)
         if left:
-            self.by_stream[stream] = left
+            table[stream] = left
         else:
-            self.by_stream.pop(stream, None)
+            table.pop(stream, None)
         self.version += 1
+
+    def _table(self, flow: Flow) -> dict[int, tuple[Flow, ...]]:
+        return self.taps if flow.destination < 0 else self.by_stream

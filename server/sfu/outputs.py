@@ -13,10 +13,14 @@ TrackId = tuple[PeerKey, str]
 
 
 class Forward(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """One incoming packet and everybody who gets a copy. Safe to keep for a batch: neither is changed later."""
+    """One incoming packet and everybody who gets a copy. Safe to keep for a batch: nothing of it is changed later.
+
+    ``flows`` are the fan-out's, ``taps`` those of Sinks inside this process.
+    """
 
     packet: RtpView
     flows: tuple[Flow, ...]
+    taps: tuple[Flow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,7 @@ class Router:
         self._next_stream = 1
         self._peers = self._board.peers
         self._by_stream = self._board.flows.by_stream
+        self._taps = self._board.flows.taps
         self.flows = self._board.flows
         self.drops = self._board.drops
 
@@ -101,7 +102,10 @@ class Router:
     def add_peer(
         self, peer: PeerKey, destination: int, uplinks: Sequence[UplinkSpec], slots: Sequence[SlotSpec], now: float
     ) -> None:
-        """Take in a peer as negotiated; ``destination`` is what its flows will say. Every gate is closed."""
+        """Take in a peer as negotiated; ``destination`` is what its flows will say. Every gate is closed.
+
+        A negative ``destination``: a Sink inside this process, which gets its copies as ``Forward.taps``.
+        """
         assert peer not in self._peers
         entry = Peer(peer, destination, uplinks, slots, self._next_stream, now)
         self._next_stream += len(entry.streams)
@@ -191,10 +195,11 @@ class Router:
         if reception.gaps.next_at != stream.nack_due_at:
             self._feedback.mend(stream, now)
             self._feedback.watch_gaps(stream)
-        flows = self._by_stream.get(stream.key)
-        if flows is not None and extended < stream.newest_start:
-            flows = _begun_by(stream, extended)
-        return Forward(packet, flows) if flows else None
+        flows, taps = self._by_stream.get(stream.key, ()), self._taps.get(stream.key, ())
+        if extended < stream.newest_start:
+            begun = {feed.flow for feed in stream.feeds if feed.first <= extended}
+            flows, taps = _among(flows, begun), _among(taps, begun)
+        return Forward(packet, flows, taps) if flows or taps else None
 
     def on_rtcp(self, peer: PeerKey, data: bytes, now: float) -> None:
         """One unprotected RTCP compound of ``peer``. Raises nothing for any input."""
@@ -308,9 +313,9 @@ class Router:
         return TrackStats(uplink.spec.label, uplink.spec.kind, uplink.gate_open, layers)
 
 
-def _begun_by(stream: Stream, extended: int) -> tuple[Flow, ...]:
-    """The flows that had begun when this late packet was sent; for younger ones its number is another packet's."""
-    return tuple(feed.flow for feed in stream.feeds if feed.first <= extended)
+def _among(flows: tuple[Flow, ...], begun: set[Flow]) -> tuple[Flow, ...]:
+    """The flows that had begun when a late packet was sent; for younger ones its number is another packet's."""
+    return tuple(flow for flow in flows if flow in begun)
 
 
 def _layer_stats(stream: Stream) -> LayerStats:

@@ -121,7 +121,9 @@ class Hall:
         assert set(self.router.drops) <= set(DROP_REASONS)
 
     def _copy_out(self, forward: Forward) -> None:
-        for flow in forward.flows:
+        assert all(flow.destination >= 0 for flow in forward.flows)
+        assert all(flow.destination < 0 for flow in forward.taps)
+        for flow in (*forward.flows, *forward.taps):
             view = look(rewrite(forward.packet, flow, abs_send_time(self.now)))
             flow.sent.packets += 1
             flow.sent.octets += view.payload_length
