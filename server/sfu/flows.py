@@ -7,6 +7,8 @@ every packet. All fields are plain integers so that a C fan-out can mirror them.
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from server.sfu.sent_log import SentLog
+
 
 class Sent(Protocol):
     """What went out through one flow. Counted by the fan-out, which may keep it where it counts fastest."""
@@ -38,7 +40,8 @@ class Flow:
     it (0: not). Ids are 1..14 and ``mid`` has 1..16 octets, as the one-byte form needs.
     A negative ``destination`` is a tap: a Sink inside this process (recorder, mixer), which the fan-out never sees.
     No other header extension is forwarded, except abs-send-time with id ``abs_send_time_id`` (0: not), which
-    the fan-out stamps with the time of sending.
+    the fan-out stamps with the time of sending, and the transport-wide number with id ``transport_cc_id`` (0: not), for
+    which every packet takes its number of ``sent_log`` (one for all flows of a destination, set where the id is).
     """
 
     destination: int
@@ -54,6 +57,8 @@ class Flow:
     level_id: int = 0
     abs_send_time_id: int = 0
     level_from_id: int = 0
+    transport_cc_id: int = 0
+    sent_log: SentLog | None = field(default=None, repr=False)
     sent: Sent = field(default_factory=SentCount, repr=False)
 
 

@@ -1,6 +1,7 @@
 """How an outgoing packet is made from an incoming one: THE reference, held against any faster fan-out to the byte.
 
-Order of the header extension elements: MID, audio level, abs-send-time. CSRCs are not carried over; padding is.
+Order of the header extension elements: MID, audio level, abs-send-time, transport-wide number. CSRCs are not carried
+over; padding is.
 """
 
 from struct import Struct
@@ -11,13 +12,14 @@ from server.sfu.flows import Flow
 _HEADER = Struct("!BBHLL")
 
 
-def rewrite(view: RtpView, flow: Flow, abs_send_time_24bit: int) -> bytes:
+def rewrite(view: RtpView, flow: Flow, abs_send_time_24bit: int, transport_number: int = 0) -> bytes:
     """One complete RTP packet for ``flow`` (not yet protected). Changes neither argument.
 
-    ``abs_send_time_24bit`` is ``rtp.extensions.abs_send_time(now)``, used where the flow has an id for it.
+    ``abs_send_time_24bit`` is ``rtp.extensions.abs_send_time(now)``, used where the flow has an id for it;
+    ``transport_number`` likewise (``Flow.sent_log`` gives them out).
     Source: RFC 3550 5.1, RFC 8285 4.2, RFC 7741 4.2.
     """
-    extensions = _extension_block(view, flow, abs_send_time_24bit)
+    extensions = _extension_block(view, flow, abs_send_time_24bit, transport_number)
     header = _HEADER.pack(
         0x80 | view.data[0] & 0x20 | (0x10 if extensions else 0),
         (0x80 if view.marker else 0) | flow.payload_type,
@@ -30,7 +32,7 @@ def rewrite(view: RtpView, flow: Flow, abs_send_time_24bit: int) -> bytes:
     return header + extensions + view.data[view.payload_offset :]
 
 
-def _extension_block(view: RtpView, flow: Flow, abs_send_time_24bit: int) -> bytes:
+def _extension_block(view: RtpView, flow: Flow, abs_send_time_24bit: int, transport_number: int) -> bytes:
     elements = b""
     if flow.mid_id:
         elements = bytes((flow.mid_id << 4 | len(flow.mid) - 1,)) + flow.mid
@@ -40,6 +42,8 @@ def _extension_block(view: RtpView, flow: Flow, abs_send_time_24bit: int) -> byt
             elements += bytes((flow.level_id << 4, level[0]))
     if flow.abs_send_time_id:
         elements += (flow.abs_send_time_id << 28 | 2 << 24 | abs_send_time_24bit).to_bytes(4, "big")
+    if flow.transport_cc_id:
+        elements += (flow.transport_cc_id << 20 | 1 << 16 | transport_number).to_bytes(3, "big")
     if not elements:
         return b""
     words = len(elements) + 3 >> 2

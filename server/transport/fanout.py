@@ -84,7 +84,9 @@ class PythonFanout:
             if destination is None:
                 self._drops["not_connected"] += 1
                 continue
-            datagram = destination.srtp.protect(rewrite(view, flow, stamp))
+            log = flow.sent_log
+            number = log.take(len(view.data), now) if log is not None else 0
+            datagram = destination.srtp.protect(rewrite(view, flow, stamp, number))
             if datagram is None:
                 continue
             if not destination.run:

@@ -28,6 +28,13 @@ def test_extensions_in_their_order() -> None:
     assert out.payload == b"payload"
 
 
+def test_the_transport_wide_number_comes_last() -> None:
+    view = look(rtp(96, 1, 2, 3, b"payload"))
+    out = look(rewrite(view, Flow(0, 77, 120, abs_send_time_id=4, transport_cc_id=7), 0x123456, 0xABCD))
+    block = out.data[16 : out.payload_offset]
+    assert block == one_byte_element(4, b"\x12\x34\x56") + one_byte_element(7, b"\xab\xcd") + b"\0"
+
+
 def test_no_level_without_one_coming_in() -> None:
     view = look(rtp(96, 1, 2, 3, b"payload"))
     assert rewrite(view, Flow(0, 77, 120, level_id=6, level_from_id=5), 0) == rtp(120, 1, 2, 77, b"payload")
