@@ -186,6 +186,14 @@ class SetStage(_Command, frozen=True, tag="set_stage"):
     pinned: Annotated[list[SeatId], msgspec.Meta(max_length=16)] = []
 
 
+class StartRecording(_Command, frozen=True, tag="start_recording"):
+    """Record from here on what holds the floor. Everybody in the meeting sees that it runs."""
+
+
+class StopRecording(_Command, frozen=True, tag="stop_recording"):
+    """End the recording; another start begins a new one."""
+
+
 class EndMeeting(_Command, frozen=True, tag="end_meeting"):
     """Close the meeting for everybody."""
 
@@ -211,6 +219,8 @@ PersonCommand = (
     | Admit
     | RemoveSeat
     | SetStage
+    | StartRecording
+    | StopRecording
     | EndMeeting
 )
 """What a client may send. The rest is said by the server alone."""
@@ -247,7 +257,13 @@ class AddSeat(_Command, frozen=True, tag="add_seat"):
     role: str
 
 
-SystemCommand = Join | Drop | Leave | Restart | AddSeat
+class SuspendRecording(_Command, frozen=True, tag="suspend_recording"):
+    """The recorder cannot write (``reason``: disk_full, disk_error), or with "" can again."""
+
+    reason: str
+
+
+SystemCommand = Join | Drop | Leave | Restart | AddSeat | SuspendRecording
 
 Body = PersonCommand | SystemCommand
 

@@ -50,7 +50,8 @@ class Note:
     Floor: floor_granted, floor_extended, floor_released, floor_withdrawn, floor_expired, floor_lapsed (the endpoint
     is gone), floor_restored (by right), request_denied, all_muted, mode_set. Chair (the account that chairs now):
     chair_taken, chair_taken_over, chair_vacant. House: locked, unlocked, lobby_on, lobby_off, seat_admitted,
-    seat_removed, restarted, meeting_ended.
+    seat_removed, restarted, meeting_ended. Recording: recording_started, recording_stopped, recording_paused,
+    recording_resumed.
     """
 
     event: str

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from server.errors import Conflict, Forbidden, InvalidInput
-from server.room import commands, seats
+from server.room import commands, recording_rules, seats
 from server.room.commands import MODERATING, Actor, Body, MeetingRole
 from server.room.draft import Draft
 from server.room.effects import Expel
@@ -33,6 +33,7 @@ def join(draft: Draft, actor: Actor, body: commands.Join) -> None:
         _take_seat(draft, draft.own_seat(actor))
     elif actor.role is MeetingRole.OBSERVER:
         _watch(draft, actor)
+    recording_rules.begin_with_meeting(draft)
 
 
 def drop(draft: Draft, actor: Actor, body: commands.Drop) -> None:
@@ -68,6 +69,7 @@ def restart(draft: Draft, actor: Actor, body: commands.Restart) -> None:
     state.floor.wait_until(draft.lease_ends)
     state.chair.restart(draft.now)
     state.watchers = dict.fromkeys(state.watchers, draft.lease_ends)
+    recording_rules.look_again(draft)
     draft.note("restarted", None, actor)
     draft.expire()
 
@@ -198,6 +200,8 @@ def end_meeting(draft: Draft, actor: Actor, body: commands.EndMeeting) -> None:
     state.chair.leave_all()
     state.watchers = {}
     state.ended = True
+    if state.recording is not None:
+        recording_rules.end(draft, actor)
     draft.expulsions.append(Expel(None, None, "ended"))
     draft.note("meeting_ended", None, actor)
 

@@ -34,7 +34,7 @@ _CHAIR, _DEPUTY, _OPERATOR, _ENDPOINT = (
 _AT_A_SEAT: Rights = {_CHAIR: Right.SEAT, _DEPUTY: Right.SEAT, _ENDPOINT: Right.SEAT}
 # Leading the floor. The chair's own account always counts as the acting chair, connected or not (REST control).
 _LEADING: Rights = {_CHAIR: Right.YES, _DEPUTY: Right.ACTING}
-# Silencing trouble: also the control centre, at once.
+# Silencing trouble, and recording: also the control centre, at once.
 _SILENCING: Rights = {**_LEADING, _OPERATOR: Right.YES}
 # Running the room.
 _HOSTING: Rights = {_CHAIR: Right.YES, _DEPUTY: Right.YES, _OPERATOR: Right.YES}
@@ -63,12 +63,15 @@ TABLE: Final[Mapping[type[Body], Rights]] = {
     commands.Admit: _HOSTING,
     commands.RemoveSeat: _HOSTING,
     commands.SetStage: _HOSTING,
+    commands.StartRecording: _SILENCING,
+    commands.StopRecording: _SILENCING,
     commands.EndMeeting: {**_SILENCING, **_SYSTEM},
     commands.Join: _ATTENDING,
     commands.Drop: _ATTENDING,
     commands.Leave: _ATTENDING,
     commands.Restart: _SYSTEM,
     commands.AddSeat: _SYSTEM,
+    commands.SuspendRecording: _SYSTEM,
 }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Self
 
 from server.errors import Conflict, DiemcauError
-from server.room import floor_rules, house_rules, permissions
+from server.room import floor_rules, house_rules, permissions, recording_rules
 from server.room.commands import Body, Command, Drop, Leave, Restart
 from server.room.draft import Draft
 from server.room.effects import Effect, Persist, SetGate, Tell
@@ -21,7 +21,7 @@ from server.room.views import ChatView, FloorView, MeetingView, Presence, RoomVi
 
 Section = SeatView | FloorView | StageView | MeetingView | ChatView
 
-RULES: Final[Mapping[type[Body], Rule]] = {**floor_rules.RULES, **house_rules.RULES}
+RULES: Final[Mapping[type[Body], Rule]] = {**floor_rules.RULES, **house_rules.RULES, **recording_rules.RULES}
 
 
 class Room:
@@ -200,4 +200,5 @@ class Room:
             state.ended,
             state.chair.acting,
             state.chair.views(),
+            state.recording,
         )

@@ -25,7 +25,8 @@ class ModeratorSetup(msgspec.Struct, frozen=True):
 
 class RoomSetup(msgspec.Struct, frozen=True, kw_only=True):
     """Times in seconds. ``lease_s``: how long a dropped seat keeps its floor; ``chair_grace_s``: how long a
-    dropped chair keeps the chair before a present deputy takes over."""
+    dropped chair keeps the chair before a present deputy takes over. ``record``: recording starts with the first
+    endpoint that comes in."""
 
     meeting_id: str
     title: str
@@ -35,6 +36,7 @@ class RoomSetup(msgspec.Struct, frozen=True, kw_only=True):
     mode: FloorMode = FloorMode.LECTURE
     max_holders: int = 3
     lobby: bool = False
+    record: bool = False
     lease_s: float = 30.0
     chair_grace_s: float = 10.0
     max_queue: int = 200

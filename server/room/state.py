@@ -7,13 +7,14 @@ from server.room.commands import LayoutName
 from server.room.floor import Floor
 from server.room.seats import Seat, place
 from server.room.setup import RoomSetup
-from server.room.views import ChatView
+from server.room.views import ChatView, RecordingView
 
 
 @dataclass(slots=True)
 class RoomState:
     """``seats`` in the order of the invitation. ``watchers``: observers by account, and until when they count as in
-    (infinity while they are connected). The records inside are immutable, so a copy is shallow and cheap."""
+    (infinity while they are connected). ``recordings`` counts those begun. The records inside are immutable, so a
+    copy is shallow and cheap."""
 
     seats: dict[str, Seat]
     chair: Chair
@@ -25,6 +26,8 @@ class RoomState:
     ended: bool = False
     watchers: dict[str, float] = field(default_factory=dict)
     chat: tuple[ChatView, ...] = ()
+    recording: RecordingView | None = None
+    recordings: int = 0
 
     def copy(self) -> "RoomState":
         return RoomState(
@@ -38,6 +41,8 @@ class RoomState:
             self.ended,
             self.watchers.copy(),
             self.chat,
+            self.recording,
+            self.recordings,
         )
 
 

@@ -99,10 +99,19 @@ class ModeratorView(msgspec.Struct, frozen=True):
     present: bool
 
 
+class RecordingView(msgspec.Struct, frozen=True):
+    """The recording that runs. ``state``: on, or paused for ``reason`` (disk_full, disk_error)."""
+
+    recording_id: str
+    since: float
+    state: str
+    reason: str
+
+
 class MeetingView(msgspec.Struct, frozen=True):
     """``acting_chair`` is the account that may grant now; None: nobody, so nothing is granted (fails closed).
 
-    ``ended``: everybody is out; the seats are not told one by one then.
+    ``ended``: everybody is out; the seats are not told one by one then. ``recording`` None: nothing is recorded.
     """
 
     meeting_id: str
@@ -113,6 +122,7 @@ class MeetingView(msgspec.Struct, frozen=True):
     ended: bool
     acting_chair: str | None
     moderators: tuple[ModeratorView, ...]
+    recording: RecordingView | None
 
 
 class ChatView(msgspec.Struct, frozen=True):

@@ -54,6 +54,8 @@ EXAMPLES: dict[str, PersonCommand] = {
     "admit": commands.Admit("e"),
     "remove_seat": commands.RemoveSeat("d"),
     "set_stage": commands.SetStage(commands.LayoutName.GRID_4),
+    "start_recording": commands.StartRecording(),
+    "stop_recording": commands.StopRecording(),
     "end_meeting": commands.EndMeeting(),
 }
 # What the seat of the one who asks needs for it.
@@ -84,6 +86,8 @@ def meeting_for(tag: str, actor: Actor, *, joined: bool, chaired_by: Actor | Non
     meeting.do(C, commands.RequestFloor())
     meeting.do(CHAIR, commands.GrantFloor("b", 60.0))
     meeting.do(CHAIR, commands.RevokeFloor("main"))
+    if tag == "stop_recording":
+        meeting.do(CHAIR, commands.StartRecording())
     if joined:
         meeting.join(actor)
     has_seat = meeting.presence("a") is Presence.PRESENT

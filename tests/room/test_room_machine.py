@@ -38,6 +38,9 @@ from server.room.commands import (
     SetPriority,
     SetScreen,
     SetStage,
+    StartRecording,
+    StopRecording,
+    SuspendRecording,
     UnmuteByRight,
 )
 from server.room.floor import FloorState
@@ -94,6 +97,9 @@ about_the_house: st.SearchStrategy[Body] = st.one_of(
     st.builds(Admit, st.none() | seats),
     st.builds(RemoveSeat, seats),
     st.just(AddSeat("late", "Xã muộn", ("Tỉnh",), SeatRole.BRANCH.value)),
+    st.just(StartRecording()),
+    st.just(StopRecording()),
+    st.builds(SuspendRecording, st.sampled_from(["", "disk_full"])),
     st.builds(SetStage, st.sampled_from(LayoutName), st.lists(seats, max_size=3)),
 )
 
@@ -142,7 +148,7 @@ class AnyMeeting(RuleBasedStateMachine):
 
     @rule(actor=leaders, body=about_the_house)
     def run_the_house(self, actor: Actor, body: Body) -> None:
-        self.attempt(SYSTEM if isinstance(body, AddSeat) else actor, body)
+        self.attempt(SYSTEM if isinstance(body, AddSeat | SuspendRecording) else actor, body)
 
     @rule(actor=people, body=from_a_seat | about_the_floor | about_the_house)
     def ask_anything(self, actor: Actor, body: Body) -> None:

@@ -11,7 +11,7 @@ from server.signaling.messages import FromServer
 SEAT = SeatView("ep_1", "Xã Thanh Yên", ("Tỉnh",), SeatRole.BRANCH, Presence.PRESENT, True, False, False, 1.0)
 FLOOR = FloorView(FloorMode.LECTURE, 3, False, (), ())
 STAGE = StageView(LayoutName.AUTO, (), ())
-MEETING = MeetingView("mtg_1", "Họp", "UBND", False, False, False, None, ())
+MEETING = MeetingView("mtg_1", "Họp", "UBND", False, False, False, None, (), None)
 CHAT = ChatView(1, 2.0, None, "Kỹ thuật", "<script>alert(1)</script>")
 
 

@@ -61,6 +61,30 @@ export interface CancelRequest {
   readonly type: "cancel_request";
 }
 
+/**
+ * That and why a recording was destroyed. `destroyed_by` is an account's id, `destroyed_by_name` its name then.
+ * `log_sha256`: of the whole events.jsonl. `signature`: base64 Ed25519 by the server's key over this object as JSON
+ * with `signature` empty; `public_key`: base64 of its 32 octets.
+ */
+export interface Certificate {
+  readonly format: number;
+  readonly recording_id: string;
+  readonly meeting_id: string;
+  readonly title: string;
+  readonly host_agency: string;
+  readonly started_at: number;
+  readonly ended_at: number | null;
+  readonly retention_class: string;
+  readonly destroyed_at: number;
+  readonly destroyed_by: string;
+  readonly destroyed_by_name: string;
+  readonly reason: string;
+  readonly log_sha256: string;
+  readonly files: readonly DestroyedFile[];
+  readonly public_key: string;
+  readonly signature: string;
+}
+
 export interface Chat {
   readonly type: "chat";
   readonly line: ChatView;
@@ -98,6 +122,16 @@ export interface DenyRequest {
   readonly reason?: string;
 }
 
+export interface DestroyBody {
+  readonly reason: string;
+}
+
+export interface DestroyedFile {
+  readonly file: string;
+  readonly octets: number;
+  readonly sha256: string;
+}
+
 export interface Done {
   readonly type: "done";
   readonly id: number;
@@ -132,6 +166,15 @@ export interface ExtendFloor {
   readonly type: "extend_floor";
   readonly seat_id: string;
   readonly extra_s: number;
+}
+
+/**
+ * `state`: none, waiting, rendering, ready or failed. `progress`: 0 to 1. `detail`: why it failed.
+ */
+export interface FilmStatus {
+  readonly state: string;
+  readonly progress: number;
+  readonly detail: string;
 }
 
 export interface FloorChanged {
@@ -205,6 +248,17 @@ export interface Hello {
 }
 
 /**
+ * A line in which searched words were found. `kind`: title, agency, person, endpoint, subject or chat.
+ * `marks`: where the words are in `text`, as character ranges [from, to) (Unicode code points).
+ */
+export interface Hit {
+  readonly at_s: number;
+  readonly kind: string;
+  readonly text: string;
+  readonly marks: readonly (readonly [number, number])[];
+}
+
+/**
  * One holder of the floor. `by_right`: main endpoint and chair. `ends_at` null: until withdrawn.
  *
  * `suspended_until` is set while the seat's connection is lost: the lease ends then.
@@ -229,6 +283,15 @@ export interface InviteBody {
 }
 
 /**
+ * How a recording is to be kept. `reason` is needed to place or lift a legal hold.
+ */
+export interface KeepingBody {
+  readonly retention_class: string;
+  readonly legal_hold: boolean;
+  readonly reason?: string;
+}
+
+/**
  * RTP media kind.
  */
 export const KIND_VALUES = ["audio", "video"] as const;
@@ -239,6 +302,15 @@ export type Kind = (typeof KIND_VALUES)[number];
  */
 export const LAYOUT_NAME_VALUES = ["auto", "single", "side_by_side", "grid_4", "grid_9", "grid_16", "main_strip"] as const;
 export type LayoutName = (typeof LAYOUT_NAME_VALUES)[number];
+
+/**
+ * Why, since when and by whom a recording may not be destroyed.
+ */
+export interface LegalHold {
+  readonly reason: string;
+  readonly placed_at: number;
+  readonly placed_by: string;
+}
 
 /**
  * Answer to `POST /api/line-test`: how many octets arrived, and the server's clock.
@@ -310,7 +382,7 @@ export interface MeetingSummary {
 /**
  * `acting_chair` is the account that may grant now; null: nobody, so nothing is granted (fails closed).
  *
- * `ended`: everybody is out; the seats are not told one by one then.
+ * `ended`: everybody is out; the seats are not told one by one then. `recording` null: nothing is recorded.
  */
 export interface MeetingView {
   readonly meeting_id: string;
@@ -321,6 +393,7 @@ export interface MeetingView {
   readonly ended: boolean;
   readonly acting_chair: string | null;
   readonly moderators: readonly ModeratorView[];
+  readonly recording: RecordingView | null;
 }
 
 export interface Meetings {
@@ -408,6 +481,144 @@ export interface Problem {
 }
 
 /**
+ * One grant of the floor. `by_right`: the main endpoint or the chair's desk.
+ */
+export interface RecordedChapter {
+  readonly starts_s: number;
+  readonly ends_s: number;
+  readonly seat_id: string;
+  readonly name: string;
+  readonly subject: string;
+  readonly by_right: boolean;
+}
+
+export interface RecordedChatLine {
+  readonly at_s: number;
+  readonly name: string;
+  readonly text: string;
+}
+
+/**
+ * An endpoint of the recorded meeting. `role`: main, branch or chair.
+ */
+export interface RecordedEndpoint {
+  readonly seat_id: string;
+  readonly name: string;
+  readonly unit_path: readonly string[];
+  readonly role: string;
+}
+
+/**
+ * Media that should be there and is not. `seat_id` null, `name` empty: of everybody.
+ */
+export interface RecordedGap {
+  readonly starts_s: number;
+  readonly ends_s: number;
+  readonly reason: string;
+  readonly seat_id: string | null;
+  readonly name: string;
+}
+
+/**
+ * A Matroska file of at most a minute, served at `/api/recordings/RID/` + `file`.
+ */
+export interface RecordedTrack {
+  readonly file: string;
+  readonly seat_id: string;
+  readonly name: string;
+  readonly track: string;
+  readonly codec: string;
+  readonly starts_s: number;
+  readonly ends_s: number;
+  readonly octets: number;
+  readonly sha256: string;
+}
+
+/**
+ * One recording. `may`: what the account that asks may do with it: play, download, render, verify, keep, hold,
+ * destroy, captions. `damage`: what is wrong with it, empty if nothing. `captions`: there are some.
+ */
+export interface RecordingDetail {
+  readonly recording_id: string;
+  readonly meeting_id: string;
+  readonly title: string;
+  readonly host_agency: string;
+  readonly started_at: number;
+  readonly ended_at: number | null;
+  readonly duration_s: number;
+  readonly endpoints: number;
+  readonly chair: string;
+  readonly octets: number;
+  readonly state: string;
+  readonly film: FilmStatus;
+  readonly retention: Retention;
+  readonly hits: readonly Hit[];
+  readonly endpoints_list: readonly RecordedEndpoint[];
+  readonly chapters: readonly RecordedChapter[];
+  readonly speaking: readonly SpeakingSpan[];
+  readonly gaps: readonly RecordedGap[];
+  readonly chat: readonly RecordedChatLine[];
+  readonly tracks: readonly RecordedTrack[];
+  readonly captions: boolean;
+  readonly may: readonly string[];
+  readonly hold: LegalHold | null;
+  readonly damage: string;
+  readonly destroyed: Certificate | null;
+}
+
+/**
+ * The disk on which recordings lie. `bps`: bits a second that a recording takes, as measured; `hours_left` at
+ * that rate. `state`: ok, low or full.
+ */
+export interface RecordingSpace {
+  readonly free_octets: number;
+  readonly total_octets: number;
+  readonly hours_left: number;
+  readonly bps: number;
+  readonly state: string;
+}
+
+/**
+ * A recording in a list. `state`: recording, paused, closed, rendering, ready, damaged or destroyed.
+ * `endpoints`: how many. `hits`: at most 5, the best first; empty without `q`.
+ */
+export interface RecordingSummary {
+  readonly recording_id: string;
+  readonly meeting_id: string;
+  readonly title: string;
+  readonly host_agency: string;
+  readonly started_at: number;
+  readonly ended_at: number | null;
+  readonly duration_s: number;
+  readonly endpoints: number;
+  readonly chair: string;
+  readonly octets: number;
+  readonly state: string;
+  readonly film: FilmStatus;
+  readonly retention: Retention;
+  readonly hits: readonly Hit[];
+}
+
+/**
+ * The recording that runs. `state`: on, or paused for `reason` (disk_full, disk_error).
+ */
+export interface RecordingView {
+  readonly recording_id: string;
+  readonly since: number;
+  readonly state: string;
+  readonly reason: string;
+}
+
+/**
+ * A page of what was asked for. `total` counts all pages; `next` is the `cursor` of the next one.
+ */
+export interface Recordings {
+  readonly recordings: readonly RecordingSummary[];
+  readonly total: number;
+  readonly next: string | null;
+}
+
+/**
  * `id` of the command refused; null: not about a command. `about`: the type of the message refused, or
  * empty. Codes are listed in docs/protocol.md.
  */
@@ -451,6 +662,35 @@ export interface RequestView {
   readonly subject: string;
   readonly priority: number;
   readonly requested_at: number;
+}
+
+/**
+ * How long it is kept. `keep_until` null: for ever, or not closed yet. `expired`: the time is over and no hold
+ * is on it, so its destruction is proposed.
+ */
+export interface Retention {
+  readonly class: string;
+  readonly keep_until: number | null;
+  readonly legal_hold: boolean;
+  readonly expired: boolean;
+}
+
+/**
+ * How long recordings are kept, counted from their end: calendar years, or days; neither: for ever.
+ */
+export interface RetentionClass {
+  readonly class: string;
+  readonly name: string;
+  readonly years: number | null;
+  readonly days: number | null;
+}
+
+/**
+ * `default` is the class of a meeting's first recording.
+ */
+export interface RetentionClasses {
+  readonly classes: readonly RetentionClass[];
+  readonly default: string;
 }
 
 /**
@@ -606,6 +846,15 @@ export interface Speaking {
   readonly seat_ids: readonly string[];
 }
 
+/**
+ * When an endpoint had the floor.
+ */
+export interface SpeakingSpan {
+  readonly seat_id: string;
+  readonly starts_s: number;
+  readonly ends_s: number;
+}
+
 export interface StageChanged {
   readonly type: "stage";
   readonly stage: StageView;
@@ -618,6 +867,20 @@ export interface StageView {
   readonly layout: LayoutName;
   readonly pinned: readonly string[];
   readonly pictures: readonly PictureView[];
+}
+
+/**
+ * Record from here on what holds the floor. Everybody in the meeting sees that it runs.
+ */
+export interface StartRecording {
+  readonly type: "start_recording";
+}
+
+/**
+ * End the recording; another start begins a new one.
+ */
+export interface StopRecording {
+  readonly type: "stop_recording";
 }
 
 /**
@@ -649,6 +912,30 @@ export interface UnitList {
  */
 export interface UnmuteByRight {
   readonly type: "unmute_by_right";
+}
+
+/**
+ * Something wrong. `code` is stable; `file` and `line` (of events.jsonl) say where, empty and 0 if nowhere.
+ */
+export interface VerifyFinding {
+  readonly code: string;
+  readonly detail: string;
+  readonly file: string;
+  readonly line: number;
+}
+
+/**
+ * `ok`: nothing was changed, cut, swapped or lost since it was written. `gaps`: how many are told in the log.
+ * `film`: there is one, and it is what was rendered.
+ */
+export interface VerifyReport {
+  readonly ok: boolean;
+  readonly findings: readonly VerifyFinding[];
+  readonly gaps: number;
+  readonly segments: number;
+  readonly octets: number;
+  readonly seconds: number;
+  readonly film: boolean;
 }
 
 /**
@@ -708,6 +995,8 @@ export type PersonCommand =
   | SetPriority
   | SetScreen
   | SetStage
+  | StartRecording
+  | StopRecording
   | UnmuteByRight;
 
 export type FromClient =
