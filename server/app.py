@@ -8,6 +8,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from server.archive.archive import Archive
 from server.clock import SystemClock
 from server.config import Config
 from server.directory.accounts import Accounts
@@ -89,6 +90,7 @@ class Server:
                 units=Units(self.store),
                 endpoints=Endpoints(self.store),
                 audit=AuditLog(self.store),
+                archive=Archive(),
                 clock=self.clock,
                 config=self._config.http,
                 media=self._config.media,

@@ -4,6 +4,15 @@ from typing import Annotated
 
 import msgspec
 
+from server.archive.views import (
+    Certificate,
+    FilmStatus,
+    RecordingDetail,
+    Recordings,
+    RecordingSpace,
+    RetentionClasses,
+    VerifyReport,
+)
 from server.room.commands import FloorMode
 from server.room.views import FloorView, RoomView
 
@@ -72,6 +81,18 @@ class InviteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     endpoint_ids: Annotated[tuple[Id, ...], msgspec.Meta(min_length=1, max_length=500)]
 
 
+class KeepingBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a recording is to be kept. ``reason`` is needed to place or lift a legal hold."""
+
+    retention_class: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+    legal_hold: bool
+    reason: Annotated[str, msgspec.Meta(max_length=1_000)] = ""
+
+
+class DestroyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=1_000)]
+
+
 class LineTestResult(msgspec.Struct, frozen=True):
     """Answer to ``POST /api/line-test``: how many octets arrived, and the server's clock."""
 
@@ -128,7 +149,7 @@ class Problem(msgspec.Struct, frozen=True):
     detail: str
 
 
-REQUESTS = (SignIn, FloorRequestBody, GrantBody, CreateMeeting, InviteBody)
+REQUESTS = (SignIn, FloorRequestBody, GrantBody, CreateMeeting, InviteBody, KeepingBody, DestroyBody)
 RESPONSES = (
     Me,
     Meetings,
@@ -138,6 +159,13 @@ RESPONSES = (
     LineTestResult,
     UnitList,
     EndpointList,
+    Recordings,
+    RecordingDetail,
+    FilmStatus,
+    VerifyReport,
+    Certificate,
+    RetentionClasses,
+    RecordingSpace,
     Health,
     Problem,
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from server.archive.archive import Archive
 from server.clock import Clock
 from server.config import HttpConfig, MediaConfig
 from server.directory.accounts import Accounts
@@ -26,6 +27,7 @@ class Services:
     units: Units
     endpoints: Endpoints
     audit: AuditLog
+    archive: Archive
     clock: Clock
     config: HttpConfig
     media: MediaConfig

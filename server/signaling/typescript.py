@@ -79,6 +79,8 @@ def _parts(info: shapes.Type) -> Iterator[shapes.Type]:
         yield from (field.type for field in info.fields)
     elif isinstance(info, shapes.UnionType):
         yield from info.types
+    elif isinstance(info, shapes.TupleType):
+        yield from info.item_types
     elif isinstance(info, shapes.ListType | shapes.VarTupleType):
         yield info.item_type
 
@@ -121,6 +123,8 @@ def _type(info: shapes.Type) -> str:
     if isinstance(info, shapes.ListType | shapes.VarTupleType):
         item = _type(info.item_type)
         return f"readonly ({item})[]" if " " in item else f"readonly {item}[]"
+    if isinstance(info, shapes.TupleType):
+        return f"readonly [{', '.join(map(_type, info.item_types))}]"
     return _SCALARS[type(info)]
 
 

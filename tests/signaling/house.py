@@ -14,6 +14,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from yarl import URL
 
+from server.archive.archive import Archive
 from server.clock import SystemClock
 from server.config import Config
 from server.demo.fill import fill_demo
@@ -84,6 +85,7 @@ class House:
             units=Units(self.store),
             endpoints=Endpoints(self.store),
             audit=AuditLog(self.store),
+            archive=Archive(),
             clock=self.clock,
             config=config.http,
             media=config.media,

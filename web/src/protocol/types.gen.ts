@@ -62,9 +62,9 @@ export interface CancelRequest {
 }
 
 /**
- * That and why a recording was destroyed. `destroyed_by` is an account's id, `destroyed_by_name` its name then.
- * `log_sha256`: of the whole events.jsonl. `signature`: base64 Ed25519 by the server's key over this object as JSON
- * with `signature` empty; `public_key`: base64 of its 32 octets.
+ * That and why a recording was destroyed. `destroyed_by` is an account's id, `destroyed_by_name` its name.
+ * `log_sha256`: of the whole events.jsonl. `signature`: base64 Ed25519 by the server's key over this object as
+ * JSON with `signature` empty; `public_key`: base64 of its 32 octets.
  */
 export interface Certificate {
   readonly format: number;
@@ -915,7 +915,7 @@ export interface UnmuteByRight {
 }
 
 /**
- * Something wrong. `code` is stable; `file` and `line` (of events.jsonl) say where, empty and 0 if nowhere.
+ * Something wrong. `code` is stable; `file` and `line` (of events.jsonl) say where; empty and 0: nowhere.
  */
 export interface VerifyFinding {
   readonly code: string;
