@@ -130,8 +130,8 @@ class Repaired(_Event, frozen=True, tag="repaired"):
     cut_octets: int
 
 
-class Closed(_Event, frozen=True, tag="closed"):
-    """The last line. ``signature``: base64 Ed25519 over the octets of this line with ``signature`` empty.
+class Closed(_Event, frozen=True, tag="closed", omit_defaults=False):
+    """The last line. ``signature``: base64 Ed25519 over the octets of this line with ``signature`` empty (``""``).
 
     ``reason``: stopped, meeting_ended, abandoned (the meeting was gone when the server came back).
     """
