@@ -1,6 +1,8 @@
 """RTP header extension elements, RFC 8285: looked up where they lie, written in the one-byte form."""
 
 ABS_SEND_TIME_LENGTH = 3
+STAMPS_A_SECOND = 262_144
+"""abs-send-time is 6.18 fixed point."""
 MAX_ONE_BYTE_ID = 14
 MAX_ONE_BYTE_LENGTH = 16
 
@@ -48,4 +50,4 @@ def abs_send_time(now: float) -> int:
 
     Source: http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time.
     """
-    return int(now * 262_144) & 0xFFFFFF
+    return int(now * STAMPS_A_SECOND) & 0xFFFFFF

@@ -1,14 +1,14 @@
 """How much fits: what a publisher may send (REMB out, from arrival times) and what a viewer can take (REMB in)."""
 
-from collections import deque
 from math import inf
 
-from aiortc.rate import RateCounter, RemoteBitrateEstimator
-
+from server.rtp.extensions import ABS_SEND_TIME_LENGTH, STAMPS_A_SECOND
 from server.rtp.packet import RtpView
+from server.sfu.congestion import GROUP_S, ArrivalRate, DelayTrend, RateControl, Usage
 
-GROUP_S = 0.005
-"""Packets that arrive within 5 ms count as one burst; the estimator behind groups them so anyway."""
+_STAMPS_A_BURST = int(GROUP_S * STAMPS_A_SECOND)
+UPDATE_S = 0.1
+"""How often the estimate grows; it falls at once."""
 MIN_BITRATE_BPS = 50_000
 """Nobody is asked to send less: sound must go on."""
 PROMPT_DECREASE = 0.97
@@ -24,61 +24,38 @@ OVERLOAD = 0.9
 CONGESTION_MEMORY_S = 60.0
 
 
-class WindowRate(RateCounter):
-    """aiortc's rate counter, to the number, at a cost by packet instead of by millisecond gone by: the original
-    walks a bucket for each, which was most of what a publisher's packet cost.
-    """
-
-    def __init__(self, window_ms: int = 1_000, scale: int = 8_000) -> None:
-        self._window_ms = window_ms
-        self._per_ms = scale
-        super().__init__(1, scale)
-
-    def reset(self) -> None:
-        self._entries: deque[tuple[int, int]] = deque()
-        self._octets = 0
-        self._since_ms: int | None = None
-
-    def add(self, value: int, now_ms: int) -> None:
-        if self._since_ms is None:
-            self._since_ms = now_ms
-        self._forget_old(now_ms)
-        self._entries.append((now_ms, value))
-        self._octets += value
-
-    def rate(self, now_ms: int) -> int | None:
-        """Bits per second over the window, None where there is nothing to go by."""
-        if self._since_ms is None:
-            return None
-        self._forget_old(now_ms)
-        active_ms = now_ms - self._since_ms + 1
-        if not self._entries or active_ms <= 1:
-            return None
-        return round(self._per_ms * self._octets / active_ms)
-
-    def _forget_old(self, now_ms: int) -> None:
-        assert self._since_ms is not None
-        self._since_ms = max(self._since_ms, now_ms - self._window_ms + 1)
-        while self._entries and self._entries[0][0] < self._since_ms:
-            self._octets -= self._entries.popleft()[1]
-
-
 class PublisherEstimate:
-    """aiortc's receive-side estimator (Google congestion control on abs-send-time) for one publisher's video.
+    """The receive-side estimate for one publisher's video, from abs-send-time and arrival (see congestion.py).
 
     ``bitrate_bps`` is what to put into the next REMB. It begins at ``start_bps``: a browser takes the first REMB as
     where to start.
     """
 
-    __slots__ = ("_estimator", "_group_octets", "_group_until", "_max_bps", "bitrate_bps", "sent_at", "sent_bps")
+    __slots__ = (
+        "_burst_octets",
+        "_burst_until",
+        "_control",
+        "_max_bps",
+        "_rate",
+        "_sent_s",
+        "_stamp",
+        "_trend",
+        "_update_at",
+        "bitrate_bps",
+        "sent_at",
+        "sent_bps",
+    )
 
     def __init__(self, start_bps: int, max_bps: int, now: float) -> None:
-        self._estimator = RemoteBitrateEstimator()
-        self._estimator.incoming_bitrate = WindowRate()
-        self._estimator.rate_control.set_estimate(start_bps, int(now * 1000))
+        self._trend = DelayTrend()
+        self._rate = ArrivalRate()
+        self._control = RateControl(min(start_bps, max_bps), now)
         self._max_bps = max_bps
-        self._group_octets = 0
-        self._group_until = 0.0
+        self._burst_octets = 0
+        self._burst_until = 0.0
+        self._stamp = -1
+        self._sent_s = 0.0
+        self._update_at = 0.0
         self.bitrate_bps = min(start_bps, max_bps)
         self.sent_bps = 0
         self.sent_at = -inf
@@ -86,20 +63,33 @@ class PublisherEstimate:
     def arrived(self, packet: RtpView, extension_id: int, now: float) -> bool:
         """Count a packet in. True: the estimate fell so far that the publisher should hear of it at once.
 
-        ``extension_id``: where the packet carries abs-send-time.
+        ``extension_id``: where the packet carries abs-send-time. Looked at is the first packet of each burst.
         """
-        self._group_octets += len(packet.data)
-        if now < self._group_until:
+        self._burst_octets += len(packet.data)
+        if now < self._burst_until:
             return False
-        self._group_until = now + GROUP_S
-        octets, self._group_octets = self._group_octets, 0
-        stamp = packet.extension(extension_id)
-        if stamp is None or len(stamp) != 3:
+        value = packet.extension(extension_id)
+        if value is None or len(value) != ABS_SEND_TIME_LENGTH:
             return False
-        estimate = self._estimator.add(int(now * 1000), int.from_bytes(stamp, "big"), octets, 0)
-        if estimate is None:
+        stamp = value[0] << 16 | value[1] << 8 | value[2]
+        apart = stamp - self._stamp & 0xFFFFFF
+        if apart < _STAMPS_A_BURST or apart >= 0x800000:
+            if self._stamp >= 0:
+                return False
+            apart = 0
+        self._stamp = stamp
+        self._sent_s += apart / STAMPS_A_SECOND
+        self._burst_until = now + GROUP_S
+        self._rate.add(self._burst_octets, now)
+        self._burst_octets = 0
+        self._trend.sample(self._sent_s, now)
+        usage = self._trend.usage
+        if now < self._update_at and usage is not Usage.OVERUSED:
             return False
-        self.bitrate_bps = max(MIN_BITRATE_BPS, min(estimate[0], self._max_bps))
+        self._update_at = now + UPDATE_S
+        self._control.update(usage, self._rate.bps(now), now)
+        self._control.limit(self._max_bps, now)
+        self.bitrate_bps = max(MIN_BITRATE_BPS, int(self._control.bitrate_bps))
         return self.bitrate_bps < PROMPT_DECREASE * self.sent_bps
 
     def next_send_at(self, now: float) -> float:
