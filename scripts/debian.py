@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+TARGETS = ("run", "bench", "test")
 LIST = Path(__file__).with_name("debian-packages.txt")
 
 
@@ -14,15 +15,16 @@ class SetupFailed(Exception):
 
 
 def listed_packages(text: str, target: str) -> list[str]:
-    """Package names of ``debian-packages.txt`` that ``target`` ("run" or "test") needs, in the file's order."""
+    """Package names of ``debian-packages.txt`` that ``target`` needs, in the file's order: each needs its
+    predecessors' in TARGETS too."""
     packages = []
     for line in text.splitlines():
         words = line.split("#", 1)[0].split()
         if not words:
             continue
-        if len(words) != 2 or words[0] not in ("run", "test"):
+        if len(words) != 2 or words[0] not in TARGETS:
             raise SetupFailed(f"scripts/debian-packages.txt: cannot read the line {line!r}")
-        if words[0] == "run" or words[0] == target:
+        if TARGETS.index(words[0]) <= TARGETS.index(target):
             packages.append(words[1])
     return packages
 

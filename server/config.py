@@ -1,14 +1,20 @@
 """Configuration as frozen Structs: read once, passed in, never patched."""
 
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from server.errors import InvalidInput
 
+FanoutChoice = Literal["auto", "python", "c"]
+
 
 class MediaConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Media plane settings. ``announce`` are extra host candidate addresses (NAT)."""
+    """Media plane settings. ``announce`` are extra host candidate addresses (NAT).
+
+    ``fanout``: what copies packets to viewers. ``auto`` takes C where it was built, ``c`` insists on it.
+    """
 
     announce: tuple[str, ...] = ()
     max_bitrate_bps: int = 2_500_000
@@ -17,6 +23,7 @@ class MediaConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     max_peers_per_account: int = 256
     video_slots: int = 16
     audio_slots: int = 3
+    fanout: FanoutChoice = "auto"
 
 
 class FloorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

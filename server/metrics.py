@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
@@ -29,6 +29,11 @@ class ServerCollector(Collector):
         for reason, count in sorted(self._media.drops().items()):
             dropped.add_metric([reason], count)
         yield dropped
+        yield InfoMetricFamily(
+            "diemcau_fanout",
+            "What copies packets to viewers",
+            value={"implementation": transport.fanout.implementation},
+        )
         yield GaugeMetricFamily("diemcau_media_peers", "Media connections", value=self._media.peers)
         yield GaugeMetricFamily("diemcau_meetings", "Running meetings", value=self._hub.meetings)
         yield GaugeMetricFamily("diemcau_open_files", "Open file descriptors", value=_open_files())

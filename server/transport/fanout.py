@@ -1,8 +1,8 @@
 """The fan-out: one incoming packet out to everybody who takes it (DESIGN idea 5). This is the readable reference.
 
-A C implementation may stand behind ``Fanout`` instead; both must send the same bytes to the same addresses, and in the
-same order to each. Half of the cost of a copy is the kernel's, so copies are kept until the socket is drained and go
-out in runs: what one viewer gets of one batch is one system call.
+``native_fanout`` does the same in C where it was built: the same bytes to the same addresses, in order.
+Half of the cost of a copy is the kernel's, so copies are kept until the socket is drained and go out in runs: what one
+viewer gets of one batch is one message.
 """
 
 from collections import Counter
@@ -23,17 +23,30 @@ MAX_QUEUED = 4_096
 class Fanout(Protocol):
     """Carries flows out. Destinations are peer keys."""
 
-    packets: int
-    octets: int
+    @property
+    def implementation(self) -> str:
+        """``python`` or ``c``."""
+        ...
+
+    @property
+    def packets(self) -> int:
+        """Datagrams that the kernel took."""
+        ...
+
+    @property
+    def octets(self) -> int: ...
 
     def register(self, destination: int, address: Address, srtp: SrtpSession) -> None:
-        """Where a destination is now; again with a new address when the peer moved."""
+        """Where a destination is now; again with a new address when the peer moved. What waits goes there."""
         ...
 
     def unregister(self, destination: int) -> None: ...
 
-    def forward(self, view: RtpView, flows: Sequence[Flow], now: float) -> None:
-        """Rewrite, protect and queue one copy for each flow, and count it there as sent (RFC 3550 6.4.1)."""
+    def forward(self, view: RtpView, flows: tuple[Flow, ...], now: float) -> None:
+        """Rewrite, protect and queue one copy for each flow, and count it there as sent (RFC 3550 6.4.1).
+
+        The same tuple means the same flows: a table made for it may be kept.
+        """
         ...
 
     def flush(self) -> None:
@@ -55,6 +68,8 @@ class _Destination:
 class PythonFanout:
     """``send_run(datagrams, address)`` says how many of them the kernel took."""
 
+    implementation = "python"
+
     def __init__(self, send_run: Callable[[Sequence[bytes], Address], int], drops: Counter[str]) -> None:
         self.packets = 0
         self.octets = 0
@@ -66,17 +81,18 @@ class PythonFanout:
 
     def register(self, destination: int, address: Address, srtp: SrtpSession) -> None:
         known = self._destinations.get(destination)
-        if known is None or known.srtp is not srtp:
-            self._destinations[destination] = _Destination(address, srtp)
-        else:
+        if known is not None and known.srtp is srtp:
             known.address = address
+            return
+        self.unregister(destination)
+        self._destinations[destination] = _Destination(address, srtp)
 
     def unregister(self, destination: int) -> None:
         gone = self._destinations.pop(destination, None)
         if gone is not None:
             gone.run.clear()
 
-    def forward(self, view: RtpView, flows: Sequence[Flow], now: float) -> None:
+    def forward(self, view: RtpView, flows: tuple[Flow, ...], now: float) -> None:
         stamp = abs_send_time(now)
         payload_octets = view.payload_length
         for flow in flows:

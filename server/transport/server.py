@@ -16,7 +16,8 @@ from server.errors import NotFound
 from server.sfu.ports import PeerKey, TrackLabel
 from server.transport.answer import LocalDescription
 from server.transport.dtls import DtlsCertificate
-from server.transport.fanout import Fanout, PythonFanout
+from server.transport.fanout import Fanout
+from server.transport.fanout_choice import choose_fanout
 from server.transport.handler import MediaHandler, OpenedPeer
 from server.transport.hosts import candidate_hosts
 from server.transport.ice import Address, Credentials, StunRejected, parse_request
@@ -37,6 +38,7 @@ class MediaServer:
     """Opens, carries and closes peers over one UDP port. Not thread-safe: use it on the event loop's thread."""
 
     def __init__(self, clock: Clock, handler: MediaHandler, *, host: str, port: int, config: MediaConfig) -> None:
+        """Raises Unavailable("fanout_not_built"), see ``MediaConfig.fanout``."""
         self._drops: Counter[str] = Counter()
         self.packets_in = 0
         self.octets_in = 0
@@ -55,7 +57,7 @@ class MediaServer:
         self._next_key = 1
         self._udp = UdpPort(clock, self._drops, self._on_datagram, self._on_drained)
         self._timer: asyncio.TimerHandle | None = None
-        self.fanout: Fanout = PythonFanout(self._udp.send_run, self._drops)
+        self.fanout: Fanout = choose_fanout(config.fanout, self._udp, self._drops)
 
     @property
     def drops(self) -> Counter[str]:

@@ -105,6 +105,11 @@ class SrtpSession:
         self._buffer = ffi.buffer(self._cdata)
         self._length = ffi.new("int *")
 
+    @property
+    def outbound_address(self) -> int:
+        """Where libsrtp's session for what we send lies in memory, as long as this object lives."""
+        return int(ffi.cast("uintptr_t", self._outbound_handle))
+
     def protect(self, packet: bytes | bytearray) -> bytes | None:
         """SRTP from one RTP packet; None (counted) where libsrtp refuses it."""
         return self._process(lib.srtp_protect, self._outbound_handle, packet, _OUTBOUND_REASONS)
@@ -136,6 +141,11 @@ class SrtpSession:
             return None
         processed: bytes = self._buffer[0 : self._length[0]]
         return processed
+
+
+def protect_address() -> int:
+    """Where pylibsrtp's own libsrtp has ``srtp_protect``, for the C fan-out."""
+    return int(ffi.cast("uintptr_t", ffi.addressof(lib, "srtp_protect")))
 
 
 def _new_session(profile: SrtpProfile, key: bytes, ssrc_type: int) -> Session:

@@ -43,7 +43,8 @@ class UdpPort:
         on_drained: Callable[[], None],
     ) -> None:
         self.socket: socket.socket | None = None
-        self._has_segmentation = False
+        self.can_segment = False
+        """Whether the kernel has UDP_SEGMENT (Linux 4.18)."""
         self._clock = clock
         self._drops = drops
         self._on_datagram = on_datagram
@@ -65,7 +66,7 @@ class UdpPort:
             sock.close()
             raise Unavailable("media_port_busy", f"UDP {host} port {port}: {error.strerror}") from error
         self.socket = sock
-        self._has_segmentation = _can_segment(sock)
+        self.can_segment = _can_segment(sock)
         asyncio.get_running_loop().add_reader(sock.fileno(), self._read)
         bound: int = sock.getsockname()[1]
         return bound
@@ -76,6 +77,10 @@ class UdpPort:
             asyncio.get_running_loop().remove_reader(self.socket.fileno())
             self.socket.close()
             self.socket = None
+
+    def fileno(self) -> int:
+        """The socket's descriptor, -1 while it is closed: never keep it."""
+        return self.socket.fileno() if self.socket is not None else -1
 
     def send(self, datagram: bytes, address: Address) -> bool:
         """Send or drop, never wait; a drop is counted as ``send_blocked`` or ``send_failed``."""
@@ -94,7 +99,7 @@ class UdpPort:
         Where the kernel can (UDP_SEGMENT, Linux 4.18) datagrams of one length, the last one shorter or not, go as one
         message: from two of them on that is cheaper, at four it costs less than half. What arrives is the same.
         """
-        if len(datagrams) == 1 or not self._has_segmentation:
+        if len(datagrams) == 1 or not self.can_segment:
             return sum(self.send(datagram, address) for datagram in datagrams)
         return sum(self._send_segmented(part, address) for part in equal_parts(datagrams))
 

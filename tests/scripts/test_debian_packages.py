@@ -7,10 +7,13 @@ import pytest
 from scripts.debian import LIST, SetupFailed, ensure_packages, listed_packages, missing_packages
 
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="not a Debian system")
-SAMPLE = "# a comment\n\nrun fonts\ntest chromium  # why\ntest ffmpeg\n"
+SAMPLE = "# a comment\n\nrun fonts\nbench gcc\ntest chromium  # why\ntest ffmpeg\n"
 
 
-@pytest.mark.parametrize(("target", "packages"), [("run", ["fonts"]), ("test", ["fonts", "chromium", "ffmpeg"])])
+@pytest.mark.parametrize(
+    ("target", "packages"),
+    [("run", ["fonts"]), ("bench", ["fonts", "gcc"]), ("test", ["fonts", "gcc", "chromium", "ffmpeg"])],
+)
 def test_each_target_asks_for_its_own(target: str, packages: list[str]) -> None:
     assert listed_packages(SAMPLE, target) == packages
 
@@ -21,9 +24,15 @@ def test_an_unreadable_line_is_named(line: str) -> None:
         listed_packages(line, "test")
 
 
-def test_make_run_asks_for_no_browser() -> None:
+def test_make_run_asks_for_no_compiler() -> None:
     listed = LIST.read_text("utf-8")
-    assert "chromium" not in listed_packages(listed, "run")
+    assert "gcc" not in listed_packages(listed, "run")
+    assert "gcc" in listed_packages(listed, "bench")
+
+
+def test_make_bench_asks_for_no_browser() -> None:
+    listed = LIST.read_text("utf-8")
+    assert "chromium" not in listed_packages(listed, "bench")
     assert {"chromium", "firefox-esr"} <= set(listed_packages(listed, "test"))
 
 

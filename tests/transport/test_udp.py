@@ -144,7 +144,7 @@ async def test_a_full_kernel_buffer_drops_and_counts() -> None:
         made = Desk()
         made.port.socket = Unaddressed(ours)  # type: ignore[assignment]  # a UDP socket but for the address
         assert not made.port.send(b"x", ("127.0.0.1", 9))
-        made.port._has_segmentation = True
+        made.port.can_segment = True
         assert made.port.send_run([b"x", b"y", b"z"], ("127.0.0.1", 9)) == 0
         assert made.drops == {"send_blocked": 4}
 
@@ -189,9 +189,9 @@ RUNS = {
 async def test_a_run_arrives_as_single_datagrams(sizes: list[int], has_segmentation: bool) -> None:
     datagrams = [bytes((number,)) * size for number, size in enumerate(sizes)]
     async with desk() as (made, _):
-        if has_segmentation and not made.port._has_segmentation:
+        if has_segmentation and not made.port.can_segment:
             pytest.skip("this kernel has no UDP_SEGMENT")
-        made.port._has_segmentation = has_segmentation
+        made.port.can_segment = has_segmentation
         with new_socket() as receiver:
             assert made.port.send_run(datagrams, receiver.getsockname()) == len(datagrams)
             assert [receiver.recv(2_048) for _ in datagrams] == datagrams
