@@ -16,7 +16,7 @@ from server.directory.endpoints import Endpoints
 from server.directory.first_start import Credentials, ensure_administrator
 from server.directory.units import Units
 from server.errors import Unavailable
-from server.hub import Hub
+from server.hub import Hub, RecordingHouse
 from server.media import MediaPlane
 from server.meetings.book import MeetingBook
 from server.metrics import make_registry
@@ -55,7 +55,10 @@ class Server:
         self.clock = SystemClock()
         self.store = store_for(data_dir, config)
         self.media = MediaPlane(self.clock, config.media, host=media.host, port=media.port)
-        self.hub = Hub(MeetingShelf(self.store, config), Journal(self.store), self.media, self.clock, config)
+        self.archive = Archive()
+        recordings = RecordingHouse.below(data_dir, self.archive)
+        shelf, journal = MeetingShelf(self.store, config), Journal(self.store)
+        self.hub = Hub(shelf, journal, self.media, self.clock, config, recordings)
         self.accounts = Accounts(self.store, config.http)
         self._runner: web.AppRunner | None = None
         self.http_port = http.port
@@ -90,7 +93,7 @@ class Server:
                 units=Units(self.store),
                 endpoints=Endpoints(self.store),
                 audit=AuditLog(self.store),
-                archive=Archive(),
+                archive=self.archive,
                 clock=self.clock,
                 config=self._config.http,
                 media=self._config.media,

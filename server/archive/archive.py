@@ -30,6 +30,12 @@ class Archive:
 
     public_key = ""
 
+    async def opened(self, recording_id: str, meeting_id: str, at: float) -> None:
+        """A recording begins, or goes on after a restart."""
+
+    async def closed(self, recording_id: str, reason: str) -> None:
+        """Its log is signed and on the disk."""
+
     async def search(self, account: Account, query: Query) -> Recordings:
         return Recordings((), 0, None)
 

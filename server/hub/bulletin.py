@@ -8,6 +8,11 @@ from server.hub.ports import LineReport, Link, Listener
 from server.hub.roads import Roads
 
 _EVERY_S = 2.0
+_RECORDER_ALARMS = {
+    "stalled": "recording_stalled",
+    "restarting": "recorder_restarted",
+    "paused": "recording_paused",
+}
 
 
 class Bulletin:
@@ -39,6 +44,14 @@ class Bulletin:
         for attendance, listener in self._people.listening():
             if may_moderate(attendance.actor):
                 listener.alarm(code, detail, since, active)
+
+    def follow_recorder(self, state: str, detail: str, now: float) -> None:
+        """Raise the alarm of the recorder's state and end those of others; ``ok`` ends all."""
+        for about, code in _RECORDER_ALARMS.items():
+            if about == state:
+                self.raise_alarm(code, detail, now, True)
+            elif code in self._alarms:
+                self.raise_alarm(code, "", now, False)
 
     def greet(self, listener: Listener) -> None:
         """Tell a moderator who just came what is known already."""

@@ -9,8 +9,10 @@ from server.errors import NotFound
 from server.hub.attendance import Attendance
 from server.hub.meeting import LiveMeeting
 from server.hub.ports import Listener, MediaSession
+from server.hub.recorder import RecordingHouse
 from server.media import MediaPlane
-from server.room.commands import Actor, PersonCommand
+from server.recording.settings import WriterStats
+from server.room.commands import Actor, PersonCommand, StopRecording
 from server.room.room import Room
 from server.room.setup import SeatSetup
 from server.room.views import RoomView
@@ -24,12 +26,21 @@ logger = logging.getLogger(__name__)
 class Hub:
     """What signaling talks to. Every method but ``present`` and ``sign_out`` may raise DiemcauError."""
 
-    def __init__(self, shelf: MeetingShelf, journal: Journal, media: MediaPlane, clock: Clock, config: Config) -> None:
+    def __init__(
+        self,
+        shelf: MeetingShelf,
+        journal: Journal,
+        media: MediaPlane,
+        clock: Clock,
+        config: Config,
+        recordings: RecordingHouse,
+    ) -> None:
         self._shelf = shelf
         self._journal = journal
         self._media = media
         self._clock = clock
         self._config = config
+        self._recordings = recordings
         self._live: dict[str, LiveMeeting] = {}
         self._opening: dict[str, asyncio.Lock] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -63,6 +74,12 @@ class Hub:
         await meeting.command(actor, body)
         return meeting.view()
 
+    async def stop_recording(self, meeting_id: str, actor: Actor) -> None:
+        """Returns when the recording's signed last line is on the disk. Raises Conflict("not_recording")."""
+        meeting = await self._meeting(meeting_id)
+        await meeting.command(actor, StopRecording())
+        await meeting.recorder_settled()
+
     async def view(self, meeting_id: str) -> RoomView:
         return (await self._meeting(meeting_id)).view()
 
@@ -94,6 +111,11 @@ class Hub:
         meeting = self._live.get(meeting_id)
         return meeting.attending if meeting is not None else 0
 
+    def recordings(self) -> dict[str, WriterStats]:
+        """How each running recording is written, by meeting."""
+        running = ((meeting_id, meeting.recording) for meeting_id, meeting in self._live.items())
+        return {meeting_id: stats for meeting_id, stats in running if stats is not None}
+
     @property
     def meetings(self) -> int:
         """How many rooms are running."""
@@ -121,7 +143,9 @@ class Hub:
         if room.ended:
             await self._shelf.mark_ended(meeting_id, self._clock.now())
             raise NotFound("meeting_not_open", "The meeting has ended.")
-        meeting = LiveMeeting(room, meeting_id, self._media, self._journal, self._clock, self._config, self._ended)
+        meeting = LiveMeeting(
+            room, meeting_id, self._media, self._journal, self._clock, self._config, self._recordings, self._ended
+        )
         await meeting.restart()
         return meeting
 

@@ -11,18 +11,33 @@ from server.config import Config
 from server.errors import Conflict, Forbidden, InvalidInput, NotFound, TooMany
 from server.hub.attendance import Attendance
 from server.hub.bulletin import Bulletin
+from server.hub.crier import Crier
 from server.hub.journal_writer import JournalWriter
 from server.hub.people import People, may_moderate, same_place
-from server.hub.ports import Listener, MediaAnswer, MediaSession, Section
+from server.hub.ports import Listener, MediaAnswer, MediaSession
+from server.hub.recorder import Recorder, RecordingHouse
 from server.hub.roads import Roads
 from server.hub.sessions import Sessions
 from server.ids import new_id, new_token
 from server.media import MediaPlane
-from server.room.commands import Actor, AddSeat, Body, Command, Drop, Join, Leave, MeetingRole, PersonCommand, Restart
+from server.recording.settings import WriterStats
+from server.room.commands import (
+    Actor,
+    AddSeat,
+    Body,
+    Command,
+    Drop,
+    Join,
+    Leave,
+    MeetingRole,
+    PersonCommand,
+    Restart,
+    SuspendRecording,
+)
 from server.room.effects import Effect, Expel, Note, Persist, SetGate, Tell
 from server.room.room import Room
 from server.room.setup import SeatSetup
-from server.room.views import FloorView, MeetingView, Presence, RoomView, SeatView, StageView
+from server.room.views import RoomView
 from server.sfu.ports import PeerKey, TrackLabel
 from server.sfu.router import TrackId
 from server.store.journal import Journal
@@ -47,6 +62,7 @@ class LiveMeeting:
         journal: Journal,
         clock: Clock,
         config: Config,
+        recordings: RecordingHouse,
         on_ended: Callable[[str], Coroutine[Any, Any, None]],
     ) -> None:
         self.meeting_id = meeting_id
@@ -56,10 +72,13 @@ class LiveMeeting:
         self._config = config
         self._on_ended = on_ended
         self._people = People()
+        self._crier = Crier(room, self._people)
         self._roads = Roads(room, media, clock, self._watching)
         self._sessions = Sessions(meeting_id, media, self._roads, config.media)
         self._bulletin = Bulletin(self._people, self._roads)
         self._writer = JournalWriter(journal, meeting_id, clock, self._bulletin.raise_alarm)
+        self._recorder = Recorder(room, meeting_id, self._roads, media, clock, recordings, self._recorder_says)
+        self._roads.on_refreshed = self._recorder.feed
         self._seating: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -76,7 +95,7 @@ class LiveMeeting:
                 await self._clear_seat(actor, actor.seat_id, take_over)
             await self._step(actor, Join())
             attendance = Attendance(self, actor, listener, new_id("s"), new_token())
-            attendance.admitted = not self._in_lobby(actor)
+            attendance.admitted = not self._crier.in_lobby(actor)
             self._people.add(attendance)
         self._bulletin.start()
         if may_moderate(actor):
@@ -120,12 +139,7 @@ class LiveMeeting:
 
     def view_for(self, attendance: Attendance) -> RoomView:
         """The whole room, or for somebody in the lobby the meeting and the own seat."""
-        view = self.view()
-        if not self._in_lobby(attendance.actor):
-            return view
-        own = tuple(seat for seat in view.seats if seat.seat_id == attendance.actor.seat_id)
-        floor = FloorView(view.floor.mode, view.floor.max_holders, view.floor.all_muted, (), ())
-        return RoomView(view.meeting, own, floor, StageView(view.stage.layout, (), ()), ())
+        return self._crier.view_for(attendance.actor)
 
     async def _depart(self, actor: Actor, *, on_purpose: bool) -> None:
         """A connection ended; where it was the actor's last, the room hears of it."""
@@ -139,7 +153,7 @@ class LiveMeeting:
         attendance.listener = listener
         attendance.resumed = True
         await self._step(actor, Join())
-        attendance.admitted = not self._in_lobby(actor)
+        attendance.admitted = not self._crier.in_lobby(actor)
         if may_moderate(actor):
             self._bulletin.greet(listener)
         if attendance.peer is not None:
@@ -169,9 +183,6 @@ class LiveMeeting:
         sockets = (attendance.actor for attendance, _ in self._people.listening())
         media = (peer.actor for peer in self._roads.peers.values() if peer.purpose is not Purpose.SESSION)
         return any(same_place(actor, other) for other in (*sockets, *media))
-
-    def _in_lobby(self, actor: Actor) -> bool:
-        return actor.seat_id is not None and self.room.presence(actor.seat_id) is Presence.LOBBY
 
     # --- media -----------------------------------------------------------------------------------
 
@@ -222,7 +233,7 @@ class LiveMeeting:
         self._roads.refresh_soon()
 
     def _refuse_lobby(self, actor: Actor) -> None:
-        if self._in_lobby(actor):
+        if self._crier.in_lobby(actor):
             raise Conflict("in_lobby", "Wait until the chair lets you in.")
 
     def _watching(self, session_id: str) -> Mapping[str, str]:
@@ -262,11 +273,28 @@ class LiveMeeting:
             if attendance.admitted:
                 listener.speaking(seats)
 
+    # --- the recorder ----------------------------------------------------------------------------
+
+    @property
+    def recording(self) -> WriterStats | None:
+        """How the recording is written; None while there is none."""
+        return self._recorder.stats
+
+    async def recorder_settled(self) -> None:
+        await self._recorder.settled()
+
+    def _recorder_says(self, state: str, detail: str) -> None:
+        """Moderators hear of trouble at once; that nothing is written, everybody sees (and the journal has it)."""
+        self._bulletin.follow_recorder(state, detail, self._clock.now())
+        if state in ("ok", "paused"):
+            self._spawn(self._step(_SYSTEM, SuspendRecording(detail if state == "paused" else "")))
+
     # --- life ------------------------------------------------------------------------------------
 
     async def restart(self) -> None:
         """After a restart of the server: suspend who was in (see ``room.commands.Restart``)."""
         await self._step(_SYSTEM, Restart())
+        self._recorder.resume()
 
     async def add_seats(self, seats: Iterable[SeatSetup]) -> None:
         for seat in seats:
@@ -280,6 +308,7 @@ class LiveMeeting:
         for attendance in self._people:
             attendance.dismiss(code, detail)
             self._forget(attendance)
+        await self._recorder.close()
         self._media.close_room(self.meeting_id)
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._writer.close()
@@ -310,7 +339,8 @@ class LiveMeeting:
         for effect in effects:
             match effect:
                 case Tell(section):
-                    self._tell(section)
+                    self._recorder.tell(section)
+                    self._crier.tell(section)
                 case Expel():
                     self._expel(effect)
                 case Note(event, seat_id, account_id, detail):
@@ -327,26 +357,6 @@ class LiveMeeting:
         if deadline is not None:
             delay = max(0.0, deadline - self._clock.now())
             self._timer = asyncio.get_running_loop().call_later(delay, self._spawn_tick)
-
-    def _tell(self, section: Section) -> None:
-        for attendance, listener in self._people.listening():
-            if attendance.admitted or self._concerns(section, attendance.actor):
-                listener.tell(section)
-            if not attendance.admitted and not self._in_lobby(attendance.actor):
-                self._admit(attendance, listener)
-
-    @staticmethod
-    def _concerns(section: Section, actor: Actor) -> bool:
-        """What somebody waiting in the lobby is told: the meeting and the own seat."""
-        own = isinstance(section, SeatView) and section.seat_id == actor.seat_id
-        return own or isinstance(section, MeetingView)
-
-    def _admit(self, attendance: Attendance, listener: Listener) -> None:
-        attendance.admitted = True
-        view = self.view()
-        sections: list[Section] = [view.meeting, *view.seats, view.floor, view.stage, *view.chat]
-        for section in sections:
-            listener.tell(section)
 
     def _expel(self, effect: Expel) -> None:
         everybody = effect.seat_id is None and effect.account_id is None

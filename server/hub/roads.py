@@ -20,7 +20,8 @@ from server.transport.sdp import Purpose
 
 
 class Roads:
-    """``watching(session_id)`` gives a session's previews: mid -> seat."""
+    """``watching(session_id)`` gives a session's previews: mid -> seat. ``on_refreshed`` is called whenever gates and
+    slots were brought to the room's state."""
 
     def __init__(
         self,
@@ -38,6 +39,7 @@ class Roads:
         self._voices = room.gates
         self._publishers: dict[str, MediaPeer] = {}
         self.peers: dict[PeerKey, MediaPeer] = {}
+        self.on_refreshed: Callable[[], None] = _ignore
 
     def add(self, peer: MediaPeer) -> None:
         self.peers[peer.key] = peer
@@ -123,6 +125,7 @@ class Roads:
         for peer in self.peers.values():
             if peer.connected and peer.slots:
                 self._feed(peer, pictures, voices)
+        self.on_refreshed()
 
     def _set_gates(self, peer: MediaPeer) -> None:
         seat_id = peer.actor.seat_id
@@ -147,23 +150,24 @@ class Roads:
     def _picture_tracks(self) -> list[TrackId]:
         tracks = []
         for picture in self._room.stage.pictures:
-            track = self._track(picture.seat_id, TrackLabel(picture.track))
+            track = self.track(picture.seat_id, TrackLabel(picture.track))
             if track is not None:
                 tracks.append(track)
         return tracks
 
     def _voice_tracks(self) -> list[TrackId]:
         seats = sorted(self._voices)
-        return [track for seat in seats if (track := self._track(seat, TrackLabel.MIC)) is not None]
+        return [track for seat in seats if (track := self.track(seat, TrackLabel.MIC)) is not None]
 
-    def _track(self, seat_id: str, label: TrackLabel) -> TrackId | None:
+    def track(self, seat_id: str, label: TrackLabel) -> TrackId | None:
+        """What a seat publishes under a label now; None: nothing."""
         publisher = self._publishers.get(seat_id)
         return publisher.track(label) if publisher is not None else None
 
     def _feed(self, peer: MediaPeer, pictures: list[TrackId], voices: list[TrackId]) -> None:
         own = peer.actor.seat_id
         watched = {
-            mid: self._track(seat_id, TrackLabel.CAMERA)
+            mid: self.track(seat_id, TrackLabel.CAMERA)
             for mid, seat_id in self._watching(peer.session_id).items()
             if any(slot.mid == mid and slot.kind is Kind.VIDEO for slot in peer.slots)
         }
@@ -181,3 +185,7 @@ class Roads:
 
     def _of_others(self, tracks: list[TrackId], seat_id: str | None) -> list[TrackId]:
         return [track for track in tracks if seat_id is None or self.peers[track[0]].actor.seat_id != seat_id]
+
+
+def _ignore() -> None:
+    """Nobody follows."""

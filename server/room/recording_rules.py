@@ -47,7 +47,7 @@ def begin(draft: Draft, actor: Actor | None) -> None:
     state = draft.state
     state.recordings += 1
     recording_id = name_recording(draft.setup.meeting_id, state.recordings)
-    state.recording = RecordingView(recording_id, draft.now, "on", "")
+    state.recording = RecordingView(recording_id, draft.now, "on", "", actor.name if actor is not None else "")
     draft.note("recording_started", None, actor, recording_id)
 
 

@@ -100,12 +100,14 @@ class ModeratorView(msgspec.Struct, frozen=True):
 
 
 class RecordingView(msgspec.Struct, frozen=True):
-    """The recording that runs. ``state``: on, or paused for ``reason`` (disk_full, disk_error)."""
+    """The recording that runs. ``state``: on, or paused for ``reason`` (disk_full, disk_error). ``started_by``: who
+    started it, by name; empty where the meeting's own setting did."""
 
     recording_id: str
     since: float
     state: str
     reason: str
+    started_by: str
 
 
 class MeetingView(msgspec.Struct, frozen=True):

@@ -81,6 +81,12 @@ class InviteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     endpoint_ids: Annotated[tuple[Id, ...], msgspec.Meta(min_length=1, max_length=500)]
 
 
+class RecordingStarted(msgspec.Struct, frozen=True):
+    """The recording that runs now."""
+
+    recording_id: str
+
+
 class KeepingBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a recording is to be kept. ``reason`` is needed to place or lift a legal hold."""
 
@@ -159,6 +165,7 @@ RESPONSES = (
     LineTestResult,
     UnitList,
     EndpointList,
+    RecordingStarted,
     Recordings,
     RecordingDetail,
     FilmStatus,

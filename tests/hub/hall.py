@@ -7,7 +7,7 @@ from pathlib import Path
 from server.clock import SystemClock
 from server.config import Config
 from server.demo.result import DemoResult
-from server.hub import Attendance, Feed, Hub, Link
+from server.hub import Attendance, Feed, Hub, Link, RecordingHouse
 from server.hub.ports import Section
 from server.media import MediaPlane
 from server.room.commands import Actor, MeetingRole
@@ -65,6 +65,19 @@ class Ear:
         return [each.text for each in self.sections if isinstance(each, ChatView)]
 
 
+class RecordingBook:
+    """Keeps what a shelf of recordings is told."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[str, str]] = []
+
+    async def opened(self, recording_id: str, meeting_id: str, at: float) -> None:
+        self.entries.append(("opened", recording_id))
+
+    async def closed(self, recording_id: str, reason: str) -> None:
+        self.entries.append((reason, recording_id))
+
+
 class Hall:
     """The hub of one data file; ``crash`` leaves everything as a kill would and starts another on the same file."""
 
@@ -73,6 +86,7 @@ class Hall:
         self._file = file
         self._config = config
         self.clock = SystemClock()
+        self.book = RecordingBook()
 
     async def start(self) -> None:
         self.store = Store(sqlite_url(self._file))
@@ -80,7 +94,8 @@ class Hall:
         self.media = MediaPlane(self.clock, self._config.media, host="127.0.0.1", port=0)
         await self.media.start()
         shelf = MeetingShelf(self.store, self._config)
-        self.hub = Hub(shelf, Journal(self.store), self.media, self.clock, self._config)
+        recordings = RecordingHouse.below(self._file.parent, self.book)
+        self.hub = Hub(shelf, Journal(self.store), self.media, self.clock, self._config, recordings)
         await self.hub.start()
 
     async def stop(self) -> None:

@@ -23,7 +23,7 @@ def test_it_runs_from_the_start_to_the_stop() -> None:
     meeting.pass_time(60.0)
     first = recording(meeting)
     assert first is not None
-    assert (first.since, first.state, first.reason) == (began, "on", "")
+    assert (first.since, first.state, first.reason, first.started_by) == (began, "on", "", CHAIR.name)
     meeting.refuse(OPERATOR, StartRecording(), Conflict, "already_recording")
     meeting.do(OPERATOR, StopRecording())
     assert recording(meeting) is None

@@ -23,7 +23,7 @@ from server.directory.accounts import Accounts
 from server.directory.endpoints import Endpoints
 from server.directory.passwords import Passwords
 from server.directory.units import Units
-from server.hub import Hub
+from server.hub import Hub, RecordingHouse
 from server.media import MediaPlane
 from server.meetings.book import MeetingBook
 from server.room.commands import PersonCommand
@@ -75,7 +75,10 @@ class House:
         self.clock = MovableClock()
         self.store = Store(sqlite_url(folder / "diemcau.sqlite3"))
         self.media = MediaPlane(self.clock, config.media, host="127.0.0.1", port=0)
-        self.hub = Hub(MeetingShelf(self.store, config), Journal(self.store), self.media, self.clock, config)
+        archive = Archive()
+        recordings = RecordingHouse.below(folder, archive)
+        shelf, journal = MeetingShelf(self.store, config), Journal(self.store)
+        self.hub = Hub(shelf, journal, self.media, self.clock, config, recordings)
         self.registry = CollectorRegistry()
         self.static_dir = folder / "static"
         self.services = Services(
@@ -85,7 +88,7 @@ class House:
             units=Units(self.store),
             endpoints=Endpoints(self.store),
             audit=AuditLog(self.store),
-            archive=Archive(),
+            archive=archive,
             clock=self.clock,
             config=config.http,
             media=config.media,

@@ -579,6 +579,13 @@ export interface RecordingSpace {
 }
 
 /**
+ * The recording that runs now.
+ */
+export interface RecordingStarted {
+  readonly recording_id: string;
+}
+
+/**
  * A recording in a list. `state`: recording, paused, closed, rendering, ready, damaged or destroyed.
  * `endpoints`: how many. `hits`: at most 5, the best first; empty without `q`.
  */
@@ -600,13 +607,15 @@ export interface RecordingSummary {
 }
 
 /**
- * The recording that runs. `state`: on, or paused for `reason` (disk_full, disk_error).
+ * The recording that runs. `state`: on, or paused for `reason` (disk_full, disk_error). `started_by`: who
+ * started it, by name; empty where the meeting's own setting did.
  */
 export interface RecordingView {
   readonly recording_id: string;
   readonly since: number;
   readonly state: string;
   readonly reason: string;
+  readonly started_by: string;
 }
 
 /**
