@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from PIL import Image, ImageDraw
 
-from server.bots.fonts import lettering
+from server.lettering import lettering
 
 Drawing = Callable[[int, int, int, int], Image.Image]
 """(width, height, frame index, frames in the loop) -> an RGB picture of that size; the loop must close."""
@@ -58,8 +58,7 @@ def _draw_name(pen: ImageDraw.ImageDraw, width: int, height: int, name: str) -> 
     size_px = max(_SMALLEST_PX, height // 10)
     while size_px > _SMALLEST_PX and lettering(size_px).length(name) > room:
         size_px -= 1
-    letters, text = lettering(size_px), name
-    while letters.length(text) > room:
-        text = text.rstrip("…")[:-1] + "…"
+    letters = lettering(size_px)
+    text = letters.cut(name, room)
     pen.rectangle((0, 0, width, band), fill=(20, 24, 30))
     letters.write(pen, (width - letters.length(text)) / 2, band / 2, text, (245, 245, 245))

@@ -1,6 +1,6 @@
 """What happened when, read from the log's lines: chapters, who held the floor, what there is to see and hear, gaps.
 
-Pure. Times are seconds of film time (0 is the ``opened`` line) and lie within 0..``length_s``. A log without its closing
+Pure. Times are seconds of film time (0 is the ``opened`` line), within 0..``length_s``. A log without its closing
 line ends at its last line; a resumed, paused or repaired one is read like any other.
 """
 
