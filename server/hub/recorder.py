@@ -214,7 +214,7 @@ class Recorder:
         now = self._clock.now()
         if is_known:
             run.link.event(Resumed("server_stopped"), now)
-        for event in self._chronicle.begin(view):
+        for event in self._chronicle.resume(view) if is_known else self._chronicle.begin(view):
             run.link.event(event, now)
         self._tap_holders()
 

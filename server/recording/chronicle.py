@@ -29,11 +29,17 @@ class Chronicle:
 
     def __init__(self, view: RoomView) -> None:
         self._seats = {seat.seat_id: seat for seat in view.seats}
-        self._holders: frozenset[str] = frozenset()
+        self._holders = frozenset(holder.seat_id for holder in view.floor.holders)
         self._stage: Staged | None = None
 
+    def resume(self, view: RoomView) -> list[Event]:
+        """How things stand when the recording goes on after a restart, and what ended meanwhile: made from the room
+        as its journal left it, a chronicle knows who had the floor when the server went."""
+        ended = self._holders - {holder.seat_id for holder in view.floor.holders}
+        return [*(FloorEnded(seat_id) for seat_id in sorted(ended)), *self.begin(view)]
+
     def begin(self, view: RoomView) -> list[Event]:
-        """How things stand when the recording begins or goes on: who is here, who has the floor, what is shown."""
+        """How things stand when the recording begins: who is here, who has the floor, what is shown."""
         self._seats = {seat.seat_id: seat for seat in view.seats}
         self._holders, self._stage = frozenset(), None
         events: list[Event] = [

@@ -93,11 +93,13 @@ def test_an_endpoint_invited_later_is_named() -> None:
     assert [event.endpoint.name for event in added if isinstance(event, EndpointAdded)] == ["Xã muộn"]
 
 
-def test_it_begins_again_after_a_restart() -> None:
-    held = meeting(A)
+def test_after_a_restart_it_says_what_ended_meanwhile_and_how_things_stand() -> None:
+    held = meeting(A, B)
     held.do(CHAIR, GrantFloor("a"))
-    log = Log(held)
-    held.crash(5.0)
-    again = log.chronicle.begin(held.room.view())
+    held.do(CHAIR, GrantFloor("b", 10.0))
+    chronicle = Chronicle(held.replayed().view())
+    held.crash(15.0)
+    again = chronicle.resume(held.room.view())
+    assert again[0] == FloorEnded("b")
     assert of(Granted, again) == [Granted("main", by_right=True), Granted("a")]
-    assert of(Presence, again) == [Presence(seat, "suspended") for seat in ("main", "a")]
+    assert of(Presence, again) == [Presence(seat, "suspended") for seat in ("main", "a", "b")]
