@@ -4,14 +4,14 @@
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from aiortc.rtp import (
     RTCP_PSFB_APP,
     RTCP_PSFB_FIR,
     RTCP_PSFB_PLI,
+    RTCP_RTPFB,
     RTCP_RTPFB_NACK,
-    AnyRtcpPacket,
     RtcpByePacket,
     RtcpPacket,
     RtcpPsfbPacket,
@@ -27,6 +27,7 @@ from aiortc.rtp import (
 )
 
 from server.errors import InvalidInput
+from server.rtp.transport_cc import FEEDBACK_FORMAT, TransportFeedback, parse_transport_feedback
 
 __all__ = [
     "AnyRtcpPacket",
@@ -38,7 +39,12 @@ __all__ = [
     "RtcpSdesPacket",
     "RtcpSenderInfo",
     "RtcpSrPacket",
+    "TransportFeedback",
 ]
+
+AnyRtcpPacket = (
+    RtcpByePacket | RtcpPsfbPacket | RtcpRrPacket | RtcpRtpfbPacket | RtcpSdesPacket | RtcpSrPacket | TransportFeedback
+)
 
 MAX_COMPOUND_LENGTH = 2_048
 NTP_EPOCH_OFFSET_S = 2_208_988_800
@@ -48,16 +54,34 @@ _SDES_CNAME = 1
 
 
 def parse(data: bytes) -> list[AnyRtcpPacket]:
-    """Every packet of a compound that aiortc knows; other types are passed over.
+    """Every packet of a compound that aiortc knows, and transport-wide feedback; other types are passed over.
 
     Raises InvalidInput("malformed_rtcp") for anything malformed, and nothing else.
     """
     if not 4 <= len(data) <= MAX_COMPOUND_LENGTH:
         raise InvalidInput("malformed_rtcp", f"{len(data)} octets")
     try:
-        return RtcpPacket.parse(data)
+        return [parsed for packet in _split(data) for parsed in _parse_one(packet)]
     except (ValueError, IndexError, struct.error) as error:
         raise InvalidInput("malformed_rtcp", str(error)) from error
+
+
+def _split(data: bytes) -> Iterator[bytes]:
+    """The packets of a compound; what is cut short is left to the parser to refuse."""
+    start = 0
+    while start < len(data):
+        end = start + 4 + 4 * (data[start + 2] << 8 | data[start + 3]) if len(data) - start >= 4 else len(data)
+        yield data[start:end]
+        start = end
+
+
+def _parse_one(packet: bytes) -> Sequence[AnyRtcpPacket]:
+    if len(packet) < 4 or packet[1] != RTCP_RTPFB or packet[0] & 0xDF != 0x80 | FEEDBACK_FORMAT:
+        return RtcpPacket.parse(packet)
+    if len(packet) < 4 + 4 * (packet[2] << 8 | packet[3]):
+        raise ValueError("RTCP packet is truncated")
+    # Its padding lies behind the deltas, which are counted; so it needs no look.
+    return (parse_transport_feedback(packet[4:]),)
 
 
 def is_nack(packet: RtcpRtpfbPacket) -> bool:
