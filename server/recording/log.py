@@ -58,17 +58,17 @@ class LogReader:
         self.prev = FIRST_PREV
         self.closed = False
         self.octets = b""
-        """Of the line last given, without its newline."""
+        """Of the line last read, be it bad, without its newline."""
 
     def __iter__(self) -> Iterator[Line]:
         while octets := self._file.readline(MAX_LINE_OCTETS + 1):
+            self.octets = octets.removesuffix(b"\n")
             if not octets.endswith(b"\n"):
                 if len(octets) > MAX_LINE_OCTETS:
                     raise LogDamaged(self.count + 1, f"longer than {MAX_LINE_OCTETS} octets")
                 self.torn = len(octets)
                 return
-            line = self._parse(octets[:-1])
-            self.octets = octets[:-1]
+            line = self._parse(self.octets)
             self.count += 1
             self.end += len(octets)
             self.prev = _hash(self.octets)
@@ -80,9 +80,9 @@ class LogReader:
         if self.closed:
             raise LogDamaged(number, "is behind the closing line")
         try:
-            line = _decoder.decode(octets)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise LogDamaged(number, f"not a line of a log: {error}") from error
+            line = decode_line(octets)
+        except ValueError as error:
+            raise LogDamaged(number, str(error)) from error
         if line.n != number:
             raise LogDamaged(number, f"is numbered {line.n}")
         if line.prev != self.prev:
@@ -92,6 +92,14 @@ class LogReader:
         if isinstance(line.event, Opened) and line.event.format > FORMAT:
             raise LogDamaged(number, f"is of format {line.event.format}; this program reads up to {FORMAT}")
         return line
+
+
+def decode_line(octets: bytes) -> Line:
+    """One line, with or without its newline, held to nothing. Raises ValueError."""
+    try:
+        return _decoder.decode(octets)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"not a line of a log: {error}") from error
 
 
 def read_log(folder: Path, *, tolerant: bool = False) -> list[Line]:
