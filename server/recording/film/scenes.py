@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 from enum import StrEnum
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -72,7 +73,7 @@ def scenes(timeline: Timeline) -> tuple[Scene, ...]:
     stage = _Stage(timeline)
     found: list[Scene] = []
     bounds = stage.bounds()
-    for starts_s, ends_s in zip(bounds, bounds[1:], strict=False):
+    for starts_s, ends_s in pairwise(bounds):
         scene = stage.scene(starts_s, ends_s)
         if found and msgspec.structs.replace(found[-1], starts_s=starts_s, ends_s=ends_s) == scene:
             found[-1] = msgspec.structs.replace(found[-1], ends_s=ends_s)
@@ -85,7 +86,9 @@ class _Stage:
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
         self._home = timeline.home.seat_id if timeline.home else None
-        self._desks = [entry.seat_id for role in ("main", "chair") for entry in timeline.endpoints if entry.role == role]
+        self._desks = [
+            entry.seat_id for role in ("main", "chair") for entry in timeline.endpoints if entry.role == role
+        ]
         self._tracks = {"camera": self._pictures("camera"), "screen": self._pictures("screen")}
         self._gaps = [gap for gap in timeline.gaps if _blinds(gap)]
         self._lost = [each for each in timeline.lost if each.ends_s - each.starts_s >= SHORTEST_SLATE_S]
@@ -94,8 +97,9 @@ class _Stage:
         """All times at which the answer may change."""
         timeline, length_s = self._timeline, self._timeline.length_s
         times = {0.0, length_s}
-        for span in (*timeline.speaking, *timeline.screens, *self._gaps, *self._lost):
-            times |= {span.starts_s, span.ends_s}
+        times |= {at_s for span in timeline.speaking for at_s in (span.starts_s, span.ends_s)}
+        times |= {at_s for gap in self._gaps for at_s in (gap.starts_s, gap.ends_s)}
+        times |= {at_s for each in (*timeline.screens, *self._lost) for at_s in (each.starts_s, each.ends_s)}
         for track in (*self._tracks["camera"].values(), *self._tracks["screen"].values()):
             for starts_s, ends_s in track.intervals:
                 times |= {starts_s - COMES_WITHIN_S, starts_s, ends_s}
@@ -137,9 +141,7 @@ class _Stage:
 
     def _holders(self, at_s: float) -> list[str]:
         """Branches that hold the floor, the latest granted first."""
-        spans = [
-            span for span in self._timeline.speaking if not span.by_right and span.starts_s <= at_s < span.ends_s
-        ]
+        spans = [span for span in self._timeline.speaking if not span.by_right and span.starts_s <= at_s < span.ends_s]
         return [span.seat_id for span in sorted(spans, key=lambda span: -span.starts_s)]
 
     def _screen(self, at_s: float, candidates: list[str]) -> str | None:
@@ -157,7 +159,9 @@ class _Stage:
         return next((gap for gap in self._gaps if gap.seat_id == seat_id and gap.starts_s <= at_s < gap.ends_s), None)
 
     def _loss(self, at_s: float, seat_id: str) -> Interval | None:
-        return next((each for each in self._lost if each.seat_id == seat_id and each.starts_s <= at_s < each.ends_s), None)
+        return next(
+            (each for each in self._lost if each.seat_id == seat_id and each.starts_s <= at_s < each.ends_s), None
+        )
 
     def _pictures(self, track: str) -> dict[str, _Track]:
         intervals: dict[str, list[tuple[float, float]]] = defaultdict(list)
