@@ -36,7 +36,21 @@ class ServerCollector(Collector):
         )
         yield GaugeMetricFamily("diemcau_media_peers", "Media connections", value=self._media.peers)
         yield GaugeMetricFamily("diemcau_meetings", "Running meetings", value=self._hub.meetings)
+        yield from self._recordings()
         yield GaugeMetricFamily("diemcau_open_files", "Open file descriptors", value=_open_files())
+
+    def _recordings(self) -> Iterator[Metric]:
+        """Of the recordings that run now, together."""
+        running = tuple(self._hub.recordings().values())
+        yield GaugeMetricFamily("diemcau_recordings", "Recordings that run", value=len(running))
+        for name, text, value in (
+            ("backlog_octets", "Octets not yet known to be on the disk", sum(it.backlog_octets for it in running)),
+            ("dropped_packets", "Packets that were never written", sum(it.dropped_packets for it in running)),
+            ("recorded_packets", "Packets given to the writers", sum(it.recorded_packets for it in running)),
+            ("written_octets", "Octets written", sum(it.written_octets for it in running)),
+            ("writer_restarts", "Writers that had to be replaced", sum(it.restarts for it in running)),
+        ):
+            yield GaugeMetricFamily(f"diemcau_recording_{name}", text, value=value)
 
 
 def make_registry(media: MediaPlane, hub: Hub) -> CollectorRegistry:

@@ -87,6 +87,25 @@ class RecordingStarted(msgspec.Struct, frozen=True):
     recording_id: str
 
 
+class RecorderStatus(msgspec.Struct, frozen=True):
+    """How the running recording is written. ``state``: starting, ok, stalled, restarting, paused; ``detail``: why.
+
+    ``backlog_s``: what is not yet known to be on the disk, in seconds. ``dropped_packets`` were never written,
+    ``lost_packets`` never came. ``hours_left`` null: not known yet.
+    """
+
+    recording_id: str
+    since: float
+    state: str
+    detail: str
+    backlog_s: float
+    dropped_packets: int
+    lost_packets: int
+    written_octets: int
+    restarts: int
+    hours_left: float | None
+
+
 class KeepingBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a recording is to be kept. ``reason`` is needed to place or lift a legal hold."""
 
@@ -166,6 +185,7 @@ RESPONSES = (
     UnitList,
     EndpointList,
     RecordingStarted,
+    RecorderStatus,
     Recordings,
     RecordingDetail,
     FilmStatus,

@@ -2,13 +2,15 @@
 
 from aiohttp import web
 
-from server.errors import Conflict
-from server.room.commands import StartRecording
+from server.errors import Conflict, Forbidden, NotFound
+from server.room.commands import MeetingRole, StartRecording
 from server.signaling.auth import account_of
-from server.signaling.bodies import RecordingStarted
+from server.signaling.bodies import RecorderStatus, RecordingStarted
 from server.signaling.body_io import answer
 from server.signaling.routing import Route
 from server.signaling.services import services_of
+
+_LEADING = frozenset({MeetingRole.CHAIR, MeetingRole.DEPUTY, MeetingRole.OPERATOR})
 
 
 async def start_recording(request: web.Request) -> web.Response:
@@ -40,7 +42,41 @@ async def stop_recording(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
+async def show_recorder(request: web.Request) -> web.Response:
+    """How it is written, for those who lead or serve the meeting. Raises NotFound("not_recording")."""
+    services, meeting_id = services_of(request), request.match_info["meeting_id"]
+    actor = await services.book.actor(account_of(request), meeting_id)
+    if actor.role not in _LEADING:
+        raise Forbidden("not_allowed", "Only the chair, deputies and operators see how a recording is written.")
+    recording = (await services.hub.view(meeting_id)).meeting.recording
+    stats = services.hub.recordings().get(meeting_id)
+    if recording is None or stats is None:
+        raise NotFound("not_recording", "Nothing is being recorded.")
+    return answer(
+        RecorderStatus(
+            recording_id=recording.recording_id,
+            since=recording.since,
+            state=stats.state,
+            detail=stats.detail,
+            backlog_s=round(stats.backlog_s, 3),
+            dropped_packets=stats.dropped_packets,
+            lost_packets=stats.lost_packets,
+            written_octets=stats.written_octets,
+            restarts=stats.restarts,
+            hours_left=stats.hours_left,
+        )
+    )
+
+
 ROUTES = (
+    Route(
+        method="GET",
+        path="/api/meetings/{meeting_id}/recording",
+        handler=show_recorder,
+        summary="How the running recording is written",
+        response=RecorderStatus,
+        statuses={404: "not_recording"},
+    ),
     Route(
         method="POST",
         path="/api/meetings/{meeting_id}/recording",

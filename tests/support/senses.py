@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 
 import av.error
 import numpy as np
@@ -54,6 +55,11 @@ class Ear:
         """What arrived in that time, without the pauses."""
         parts = [samples for at, samples in self._heard if since <= at <= until]
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+
+    def longest_pause_s(self, since: float, until: float) -> float:
+        """The longest time in which nothing arrived."""
+        arrivals = [since, *(at for at, _ in self._heard if since <= at <= until), until]
+        return max(later - earlier for earlier, later in pairwise(arrivals))
 
     def level_dbfs(self, frequency_hz: float, now: float, window_s: float = WINDOW_S) -> float:
         """The tone's level in the last ``window_s``; what is missing counts as silence."""

@@ -71,6 +71,17 @@ class Receiver:
         """Raises TimeoutError."""
         await self.attention.until(lambda: self.hears(number), timeout_s, f"the tone of endpoint {number}")
 
+    async def hear_for(self, number: int, seconds: float) -> None:
+        """Listen to endpoint ``number``'s tone for so long. Raises TimeoutError where it ceases."""
+        await self.until_hears(number)
+        enough_at = self._clock.now() + seconds
+        await self.attention.until(lambda: self._clock.now() >= enough_at, seconds + 5.0, "time passing")
+        await self.until_hears(number)
+
+    def longest_pause_s(self, since: float, until: float) -> float:
+        """The longest time in which no audio slot got anything."""
+        return min(ear.longest_pause_s(since, until) for ear in self.ears.values())
+
     async def until_silent(self, number: int, timeout_s: float = 15.0) -> None:
         """Wait until the tone is no longer there. Raises TimeoutError."""
         await self.attention.until(lambda: not self.hears(number), timeout_s, f"silence of endpoint {number}")

@@ -535,6 +535,25 @@ export interface RecordedTrack {
 }
 
 /**
+ * How the running recording is written. `state`: starting, ok, stalled, restarting, paused; `detail`: why.
+ *
+ * `backlog_s`: what is not yet known to be on the disk, in seconds. `dropped_packets` were never written,
+ * `lost_packets` never came. `hours_left` null: not known yet.
+ */
+export interface RecorderStatus {
+  readonly recording_id: string;
+  readonly since: number;
+  readonly state: string;
+  readonly detail: string;
+  readonly backlog_s: number;
+  readonly dropped_packets: number;
+  readonly lost_packets: number;
+  readonly written_octets: number;
+  readonly restarts: number;
+  readonly hours_left: number | null;
+}
+
+/**
  * One recording. `may`: what the account that asks may do with it: play, download, render, verify, keep, hold,
  * destroy, captions. `damage`: what is wrong with it, empty if nothing. `captions`: there are some.
  */
