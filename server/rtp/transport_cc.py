@@ -80,13 +80,13 @@ def _read_symbols(body: bytes, count: int) -> tuple[list[int], int]:
 def write_transport_feedback(
     sender_ssrc: int, media_ssrc: int, base: int, number: int, arrivals: Sequence[int | None]
 ) -> bytes:
-    """A whole RTCP packet about ``base`` and what follows, MAX_NUMBERS at most; the first of ``arrivals`` came.
+    """A whole RTCP packet about ``base`` and what follows, MAX_NUMBERS at most, of which one came or more.
 
     What lies more than 8 s after the one before it cannot be said (ValueError): cut there.
     """
-    first = arrivals[0]
+    first = next((arrival for arrival in arrivals if arrival is not None), None)
     if first is None or len(arrivals) > MAX_NUMBERS:
-        raise ValueError("transport feedback begins with a packet that came and reports a bounded number")
+        raise ValueError("transport feedback reports a bounded number of packets, of which one came")
     reference = first // _TICKS_A_REFERENCE
     ticks = reference * _TICKS_A_REFERENCE
     symbols: list[int] = []

@@ -5,6 +5,7 @@ from math import inf
 from server.errors import InvalidInput
 from server.rtp import rtcp
 from server.rtp.extensions import abs_send_time
+from server.sfu.arrivals import FEEDBACK_INTERVAL_S
 from server.sfu.feeding import Feeding
 from server.sfu.outputs import SendRtcp, SendRtp
 from server.sfu.peer import Peer
@@ -129,6 +130,17 @@ class Feedback:
         if peer.estimate is not None and peer.takes_remb:
             at = peer.estimate.next_send_at(now)
             self._board.schedule.bring_forward(("remb", peer.key), at, lambda now: self._send_remb(peer, now))
+
+    def report_arrivals_soon(self, peer: Peer, media_ssrc: int, now: float) -> None:
+        """Tell a publisher within the interval which of its packets came when."""
+        self._board.schedule.bring_forward(
+            ("arrivals", peer.key), now + FEEDBACK_INTERVAL_S, lambda _: self._report_arrivals(peer, media_ssrc)
+        )
+
+    def _report_arrivals(self, peer: Peer, media_ssrc: int) -> None:
+        feedback = peer.arrivals.take(peer.local_ssrc, media_ssrc)
+        if feedback:
+            self._board.send_feedback(peer, feedback)
 
     def _report(self, peer: Peer, now: float) -> None:
         self.report_by(peer, now + REPORT_INTERVAL_S)

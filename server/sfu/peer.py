@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 
+from server.sfu.arrivals import ArrivalLog
 from server.sfu.bandwidth import PublisherEstimate, ViewerBudget
 from server.sfu.link import LinkMeter, Totals
 from server.sfu.nack import DEFAULT_RTT_S
@@ -42,6 +43,7 @@ class Peer:
         self.local_ssrc = slots[0].ssrc if slots else 1
         self.offset = SenderOffset()
         self.estimate: PublisherEstimate | None = None
+        self.arrivals = ArrivalLog(now)
         self.budget = ViewerBudget()
         self.meter = LinkMeter(now)
         self.rtt_s: float | None = None

@@ -30,7 +30,7 @@ class TrackLabel(StrEnum):
 class Codec(msgspec.Struct, frozen=True):
     """One negotiated payload type. ``name`` is lower case: opus, vp8, h264, ...; ``fmtp`` as in SDP.
 
-    ``nack``, ``pli``, ``fir``, ``remb``: what a=rtcp-fb allows (RFC 4585, RFC 5104).
+    ``nack``, ``pli``, ``fir``, ``remb``, ``transport_cc``: what a=rtcp-fb allows (RFC 4585, RFC 5104).
     """
 
     payload_type: int
@@ -42,6 +42,7 @@ class Codec(msgspec.Struct, frozen=True):
     pli: bool = False
     remb: bool = False
     fir: bool = False
+    transport_cc: bool = False
 
 
 class Extensions(msgspec.Struct, frozen=True):
@@ -68,6 +69,11 @@ class UplinkSpec(msgspec.Struct, frozen=True):
     rtx_of: Mapping[int, int] = {}
     """rtx ssrc -> media ssrc, from a=ssrc-group:FID."""
 
+    @property
+    def numbered_by(self) -> int:
+        """The extension id of the transport-wide numbers that its sender wants reported; 0: it does not."""
+        return self.extensions.transport_cc or 0 if any(codec.transport_cc for codec in self.codecs) else 0
+
 
 class SlotSpec(msgspec.Struct, frozen=True):
     """One receive-only m-section of the client: an outgoing stream with an SSRC of its own.
@@ -82,3 +88,13 @@ class SlotSpec(msgspec.Struct, frozen=True):
     rtx_ssrc: int
     codecs: tuple[Codec, ...]
     extensions: Extensions
+
+    @property
+    def numbered_by(self) -> int:
+        """The extension id of the transport-wide numbers to send; 0: its feedback is not wanted.
+
+        Where the viewer would send REMB instead, that is taken: docs/media.md has the measurement.
+        """
+        sends_remb = self.extensions.abs_send_time and any(codec.remb for codec in self.codecs)
+        takes_numbers = any(codec.transport_cc for codec in self.codecs)
+        return self.extensions.transport_cc or 0 if takes_numbers and not sends_remb else 0

@@ -130,6 +130,7 @@ class Router:
             self._board.schedule.cancel(("keyframe", stream.key))
         self._board.schedule.cancel(("report", peer))
         self._board.schedule.cancel(("remb", peer))
+        self._board.schedule.cancel(("arrivals", peer))
         del self._peers[peer]
 
     # --- packets ---------------------------------------------------------------------------------------------
@@ -155,6 +156,11 @@ class Router:
                 return None
             self._bind(owner, bound, now)
             stream, packet, recovered = bound.stream, bound.packet, bound.recovered
+        if stream.numbered_by:
+            if owner.arrivals.arrived(packet, stream.numbered_by, now):
+                self._feedback.report_arrivals_soon(owner, packet.ssrc, now)
+        elif stream.measured_by:
+            self._measure(owner, stream, packet, now)
         extended = stream.receive(packet, now, recovered)
         if extended < 0:
             if extended != RESTARTED:
@@ -164,8 +170,6 @@ class Router:
             stream.restart(packet.sequence)
             self._feeding.resume(stream, now)
             extended = stream.receive(packet, now, recovered)
-        if stream.measured_by:
-            self._measure(owner, stream, packet, now)
         if not stream.live:
             self._feeding.stream_came(stream, now)
         if not stream.uplink.gate_open:
@@ -212,7 +216,10 @@ class Router:
             self.drops[reason] += 1
             return
         probed = owner.by_rtx_ssrc[packet.ssrc]
-        if probed.measured_by:
+        if probed.numbered_by:
+            if owner.arrivals.arrived(packet, probed.numbered_by, now):
+                self._feedback.report_arrivals_soon(owner, packet.ssrc, now)
+        elif probed.measured_by:
             self._measure(owner, probed, packet, now)
 
     def _bind(self, owner: Peer, bound: Bound, now: float) -> None:

@@ -84,6 +84,7 @@ class Stream:
         "newest",
         "newest_at",
         "newest_start",
+        "numbered_by",
         "octets",
         "payload_type",
         "reception",
@@ -111,7 +112,9 @@ class Stream:
         self.keyframes = KeyframeRequests()
         self.clock: CaptureClock | None = None
         self.level_id = (uplink.spec.extensions.audio_level or 0) if is_audio else 0
-        self.measured_by = 0 if is_audio else uplink.spec.extensions.abs_send_time or 0
+        self.numbered_by = 0 if is_audio else uplink.spec.numbered_by
+        """The extension id of the numbers whose arrival is reported, where the sender works out itself what fits."""
+        self.measured_by = 0 if is_audio or self.numbered_by else uplink.spec.extensions.abs_send_time or 0
         """The abs-send-time extension id where its arrival times count for REMB: video only, sound is never asked to
         shrink."""
         self.level_sum = 0

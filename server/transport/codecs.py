@@ -5,7 +5,7 @@ import msgspec
 from server.sfu.ports import Codec, Kind
 from server.transport.offer import OfferedCodec, is_number
 
-_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
+_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb", "transport-cc")
 _H264_PROFILES = ("42", "4d")
 """profile_idc of (constrained) baseline and main (RFC 6184 8.1); without profile-level-id it is baseline."""
 
@@ -34,10 +34,16 @@ class ChosenCodec(msgspec.Struct, frozen=True):
         return lines
 
 
-def choose_codecs(kind: Kind, offered: tuple[OfferedCodec, ...], *, prefer_vp8: bool) -> tuple[ChosenCodec, ...]:
-    """Opus, or VP8 and H.264 with their RTX; in the offer's order, VP8 first where ``prefer_vp8``."""
+def choose_codecs(
+    kind: Kind, offered: tuple[OfferedCodec, ...], *, prefer_vp8: bool, numbered: bool = False
+) -> tuple[ChosenCodec, ...]:
+    """Opus, or VP8 and H.264 with their RTX; in the offer's order, VP8 first where ``prefer_vp8``.
+
+    ``numbered``: packets bear transport-wide numbers, so feedback about them (transport-cc) is taken up.
+    """
     rtx_of = _rtx_payload_types(offered)
-    chosen = [_choose(codec, rtx_of) for codec in offered if _is_taken(kind, codec)]
+    known = _FEEDBACK if numbered else _FEEDBACK[:-1]
+    chosen = [_choose(codec, rtx_of, known) for codec in offered if _is_taken(kind, codec)]
     if prefer_vp8:
         chosen.sort(key=lambda choice: choice.codec.name != "vp8")
     return tuple(chosen)
@@ -55,8 +61,8 @@ def _is_taken(kind: Kind, codec: OfferedCodec) -> bool:
     return codec.name == "vp8"
 
 
-def _choose(codec: OfferedCodec, rtx_of: dict[int, int]) -> ChosenCodec:
-    feedback = tuple(kind for kind in _FEEDBACK if kind in codec.feedback)
+def _choose(codec: OfferedCodec, rtx_of: dict[int, int], known: tuple[str, ...]) -> ChosenCodec:
+    feedback = tuple(kind for kind in known if kind in codec.feedback)
     name = {"opus": "opus/48000/2", "vp8": "VP8/90000", "h264": "H264/90000"}[codec.name]
     return ChosenCodec(
         Codec(
@@ -69,6 +75,7 @@ def _choose(codec: OfferedCodec, rtx_of: dict[int, int]) -> ChosenCodec:
             pli="nack pli" in feedback,
             remb="goog-remb" in feedback,
             fir="ccm fir" in feedback,
+            transport_cc="transport-cc" in feedback,
         ),
         name,
         feedback,

@@ -28,8 +28,9 @@ _EXTENSION_URIS = {
     "repaired_rid": "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
     "abs_send_time": "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
     "audio_level": "urn:ietf:params:rtp-hdrext:ssrc-audio-level",
+    "transport_cc": "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
 }
-_SLOT_EXTENSIONS = ("mid", "abs_send_time", "audio_level")
+_SLOT_EXTENSIONS = ("mid", "abs_send_time", "audio_level", "transport_cc")
 _MAX_EXTENSION_ID = 14
 """Packets are written in the one-byte form (RFC 8285 4.2), so higher ids are not taken up, nor extmap-allow-mixed."""
 _REVERSED = {"": "", "sendonly": "/recvonly", "recvonly": "/sendonly", "sendrecv": "/sendrecv"}
@@ -175,8 +176,6 @@ class _Planner:
         receives = section.direction in ("recvonly", "sendrecv") and self._purpose is not Purpose.PUBLISH
         label = self._label(kind, mid) if sends else None
         has_slot = receives and self._slots[kind] < self._limits[kind]
-        chosen = choose_codecs(kind, section.codecs, prefer_vp8=label is not None)
-        codecs = tuple(choice.codec for choice in chosen)
         ids = {
             name: extension
             for name, uri in _EXTENSION_URIS.items()
@@ -185,7 +184,10 @@ class _Planner:
             and 1 <= extension.extension_id <= _MAX_EXTENSION_ID
             and extension.direction in _REVERSED
             and (label is not None or name in _SLOT_EXTENSIONS)
+            and (kind is Kind.VIDEO or name != "transport_cc")
         }
+        chosen = choose_codecs(kind, section.codecs, prefer_vp8=label is not None, numbered="transport_cc" in ids)
+        codecs = tuple(choice.codec for choice in chosen)
         extensions = Extensions(**{name: extension.extension_id for name, extension in ids.items()})
         rids = section.rids[:MAX_RIDS] if kind is Kind.VIDEO and "rid" in ids else ()
         return SectionPlan(

@@ -22,6 +22,9 @@ def refusal(text: str, purpose: Purpose = Purpose.SESSION) -> str:
     return refused.value.detail
 
 
+NUMBERS = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+
+
 # --- real clients ------------------------------------------------------------------------------------
 
 
@@ -40,7 +43,7 @@ def test_every_real_client_gets_its_sections_back_in_order(name: str) -> None:
     assert lines_of(negotiated.answer, "a=group:BUNDLE") == lines_of(text, "a=group:BUNDLE")
     assert negotiated.answer.count("a=end-of-candidates") == len(answered), "aiortc takes the last section's alone"
     assert "a=ice-lite" in negotiated.answer
-    assert "transport-cc" not in negotiated.answer
+    assert (f" {NUMBERS}" in negotiated.answer) == ("m=video" in text and f" {NUMBERS}" in text)
 
 
 def test_chromium() -> None:
@@ -290,6 +293,20 @@ def test_feedback_is_mirrored_where_known() -> None:
     ]
     plain = answer(offer([line for line in section("video") if "rtcp-fb" not in line])).uplinks[0].codecs[0]
     assert [plain.nack, plain.pli, plain.remb, plain.fir] == [False] * 4
+
+
+def test_transport_wide_feedback_where_packets_can_bear_numbers() -> None:
+    lines = ("a=rtcp-fb:96 goog-remb", "a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time")
+    numbered = answer(offer(section("video", f"a=extmap:3 {NUMBERS}", "a=sendrecv")))
+    assert "a=rtcp-fb:96 transport-cc" in numbered.answer
+    assert (numbered.uplinks[0].numbered_by, numbered.slots[0].numbered_by) == (3, 3)
+    both = answer(offer(section("video", f"a=extmap:3 {NUMBERS}", "a=sendrecv", *lines)))
+    assert (both.uplinks[0].numbered_by, both.slots[0].numbered_by) == (3, 0)
+    bare = answer(offer(section("video", "a=sendrecv")))
+    assert "transport-cc" not in bare.answer
+    assert (bare.uplinks[0].numbered_by, bare.slots[0].numbered_by) == (0, 0)
+    sound = answer(offer(section("audio", f"a=extmap:3 {NUMBERS}", "a=rtcp-fb:111 transport-cc")))
+    assert "transport-" not in sound.answer
 
 
 def test_reduced_size_rtcp_is_mirrored() -> None:
