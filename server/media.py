@@ -6,6 +6,7 @@ A packet's journey passes here twice, synchronously: ``transport`` hands in what
 
 import asyncio
 import logging
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -259,7 +260,8 @@ class MediaPlane:
         if self._timer is not None:
             self._timer.cancel()
         self._timer_at = deadline
-        delay = max(0.0, deadline - self._clock.now())
+        # In whole milliseconds, rounded up: the loop knows no less, and a timer that rings early is set anew.
+        delay = max(0.001, math.ceil((deadline - self._clock.now()) * 1_000) / 1_000)
         self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
 
     def _tick(self) -> None:
