@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
-_CHUNK_OCTETS: Final = 1 << 20
+_PIECE_OCTETS: Final = 1 << 20
 _DEEPEST: Final = 8
 
 
@@ -44,10 +44,10 @@ def parts_of(name: str) -> tuple[str, ...]:
     return path.parts
 
 
-def hash_of(file: BinaryIO) -> tuple[str, int]:
-    """SHA-256 (hex) and number of the octets from here to the end, read in pieces."""
+def hash_of(file: BinaryIO, at_most: int | None = None) -> tuple[str, int]:
+    """SHA-256 (hex) and number of the octets from here to the end, or of the first ``at_most``, read in pieces."""
     digest, octets = hashlib.sha256(), 0
-    while piece := file.read(_CHUNK_OCTETS):
+    while piece := file.read(_PIECE_OCTETS if at_most is None else min(_PIECE_OCTETS, at_most - octets)):
         digest.update(piece)
         octets += len(piece)
     return digest.hexdigest(), octets

@@ -27,13 +27,15 @@ TRACKS_FOLDER: Final = "tracks"
 MAX_FINDINGS: Final = 1_000
 
 _MAX_SEGMENTS: Final = 1_000_000
-_MAX_MANIFEST_OCTETS: Final = 8 << 20
+MAX_FILM_MANIFEST_OCTETS: Final = 8 << 20
 _MAX_UNSIGNED: Final = 1_000
-_SEGMENT_NAME: Final = re.compile(rf"{TRACKS_FOLDER}/[A-Za-z0-9_-][A-Za-z0-9_.-]{{0,199}}", re.ASCII)
+_SEGMENT_NAME: Final = re.compile(rf"{TRACKS_FOLDER}/[A-Za-z0-9_-][A-Za-z0-9_.-]{{0,90}}", re.ASCII)
 _VOUCHED_FOR: Final = (LOG_FILE, PUBLIC_KEY_FILE, FILM_FILE, FILM_MANIFEST_FILE)
 
 
-class _FilmManifest(msgspec.Struct):
+class FilmManifest(msgspec.Struct):
+    """``film.json`` as far as it is needed to hold the film to it."""
+
     sha256: str
     octets: int
     log_sha256: str
@@ -212,7 +214,7 @@ class _Check:
         except OSError as error:
             self._find_error("film_missing", error, FILM_FILE)
             return False
-        if isinstance(manifest, _FilmManifest):
+        if isinstance(manifest, FilmManifest):
             if (octets, sha256) != (manifest.octets, manifest.sha256):
                 self._find("film_changed", f"is not the film that {FILM_MANIFEST_FILE} describes", FILM_FILE)
             if manifest.log_sha256 != self._log_sha256:
@@ -221,12 +223,12 @@ class _Check:
             self._find("film_manifest_missing", f"nothing says what {FILM_FILE} must be", FILM_MANIFEST_FILE)
         return True
 
-    def _film_manifest(self) -> _FilmManifest | bool | None:
+    def _film_manifest(self) -> FilmManifest | bool | None:
         """None: there is none. False: it is of no use, and that was found."""
         try:
             with open_inside(self._folder, FILM_MANIFEST_FILE) as file:
-                octets = file.read(_MAX_MANIFEST_OCTETS)
-            manifest = msgspec.json.decode(octets, type=_FilmManifest)
+                octets = file.read(MAX_FILM_MANIFEST_OCTETS)
+            manifest = msgspec.json.decode(octets, type=FilmManifest)
         except FileNotFoundError:
             return None
         except OSError as error:
