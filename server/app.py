@@ -3,14 +3,14 @@
 import asyncio
 import logging
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aiohttp import web
 
 from server.archive.archive import Archive
 from server.clock import SystemClock
-from server.config import Config
+from server.config import Config, RecordingConfig
 from server.directory.accounts import Accounts
 from server.directory.endpoints import Endpoints
 from server.directory.first_start import Credentials, ensure_administrator
@@ -20,6 +20,7 @@ from server.hub import Hub, RecordingHouse
 from server.media import MediaPlane
 from server.meetings.book import MeetingBook
 from server.metrics import make_registry
+from server.recording.keys import SIGNING_KEY_FILE
 from server.signaling.http import Services, create_app
 from server.store.audit import AuditLog
 from server.store.journal import Journal
@@ -46,6 +47,11 @@ def store_for(data_dir: Path, config: Config) -> Store:
     return Store(config.database_url or sqlite_url(data_dir / "diemcau.sqlite3"))
 
 
+def recordings_dir_of(data_dir: Path, config: Config) -> Path:
+    """Where recordings lie: a folder each."""
+    return Path(config.recordings_dir) if config.recordings_dir else data_dir / "recordings"
+
+
 class Server:
     """A whole server. ``start`` raises Unavailable where an address or the database cannot be had."""
 
@@ -55,8 +61,17 @@ class Server:
         self.clock = SystemClock()
         self.store = store_for(data_dir, config)
         self.media = MediaPlane(self.clock, config.media, host=media.host, port=media.port)
-        self.archive = Archive()
-        recordings = RecordingHouse.below(data_dir, self.archive)
+        recordings_dir = recordings_dir_of(data_dir, config)
+        self.archive = Archive(
+            self.store,
+            data_dir,
+            self.clock,
+            config.archive,
+            RecordingConfig(),
+            recordings_dir=recordings_dir,
+            key_path=data_dir / SIGNING_KEY_FILE,
+        )
+        recordings = replace(RecordingHouse.below(data_dir, self.archive), folder=recordings_dir)
         shelf, journal = MeetingShelf(self.store, config), Journal(self.store)
         self.hub = Hub(shelf, journal, self.media, self.clock, config, recordings)
         self.accounts = Accounts(self.store, config.http)
@@ -70,6 +85,7 @@ class Server:
             first = await ensure_administrator(self.accounts, self.clock.now())
             await self.media.start()
             await self.hub.start()
+            await self.archive.start(self.hub.recordings().keys())
             await self._listen()
         except BaseException:
             await self.stop()
@@ -81,6 +97,7 @@ class Server:
         if self._runner is not None:
             await self._runner.cleanup()
         await self.hub.close("draining")
+        await self.archive.stop()
         await self.media.close()
         await self.store.close()
 

@@ -14,6 +14,7 @@ class MediaConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Media plane settings. ``announce`` are extra host candidate addresses (NAT).
 
     ``fanout``: what copies packets to viewers. ``auto`` takes C where it was built, ``c`` insists on it.
+    ``tcp``: the media port listens to TCP too, for networks that block UDP.
     """
 
     announce: tuple[str, ...] = ()
@@ -24,6 +25,7 @@ class MediaConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     video_slots: int = 16
     audio_slots: int = 3
     fanout: FanoutChoice = "auto"
+    tcp: bool = True
 
 
 class FloorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,13 +66,46 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     allowed_origins: tuple[str, ...] = ()
 
 
+class ArchiveConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How recordings are kept and rendered. Times in seconds.
+
+    ``default_class``: the retention class of a meeting's first recording. ``destroy_expired``: whether recordings whose
+    time is over are destroyed without being asked for. ``download_wait_s``: how long a destruction waits for downloads
+    that have begun. ``render_workers`` render at a time, each killed when it says nothing for ``render_stall_s``.
+    """
+
+    default_class: str = "years_10"
+    destroy_expired: bool = False
+    download_wait_s: float = 3_600.0
+    render: bool = True
+    render_workers: int = 1
+    render_while_recording: bool = True
+    render_stall_s: float = 600.0
+    look_again_s: float = 60.0
+
+
+class RecordingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Recording. ``usual_bps``: bits a second that the expected hours left count with, at the least. With less than
+    ``low_hours`` left there is a warning; at ``full_octets`` free nothing is written, from ``resume_octets`` on again.
+    """
+
+    usual_bps: float = 3_000_000
+    low_hours: float = 10.0
+    full_octets: int = 64 << 20
+    resume_octets: int = 256 << 20
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything a server is told at start, apart from its addresses and data folder."""
+    """Everything a server is told at start, apart from its addresses and data folder. ``recordings_dir``: where
+    recordings lie, if not in the data folder's ``recordings``."""
 
     media: MediaConfig = MediaConfig()
     floor: FloorConfig = FloorConfig()
     http: HttpConfig = HttpConfig()
+    archive: ArchiveConfig = ArchiveConfig()
+    recording: RecordingConfig = RecordingConfig()
     database_url: str | None = None
+    recordings_dir: str | None = None
 
 
 def load_config(path: Path | None) -> Config:

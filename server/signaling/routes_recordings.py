@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
-from server.archive.archive import Visitor
+from server.archive.desk import Visitor
 from server.archive.search import Query
 from server.archive.views import (
     Certificate,
@@ -34,40 +34,43 @@ def visitor_of(request: web.Request) -> Visitor:
 
 async def list_recordings(request: web.Request) -> web.Response:
     """A page of what was found among the recordings that the account may know of."""
-    return answer(await services_of(request).archive.search(account_of(request), _read_query(request)))
+    return answer(await services_of(request).archive.finder.search(account_of(request), _read_query(request)))
 
 
 async def show_recording(request: web.Request) -> web.Response:
-    archive = services_of(request).archive
-    return answer(await archive.show(visitor_of(request), request.match_info["recording_id"]))
+    finder = services_of(request).archive.finder
+    return answer(await finder.show(visitor_of(request), request.match_info["recording_id"]))
 
 
 async def verify_recording(request: web.Request) -> web.Response:
-    archive = services_of(request).archive
-    return answer(await archive.verify(visitor_of(request), request.match_info["recording_id"]))
+    workshop = services_of(request).archive.workshop
+    return answer(await workshop.verify(visitor_of(request), request.match_info["recording_id"]))
 
 
 async def render_film(request: web.Request) -> web.Response:
-    archive = services_of(request).archive
-    return answer(await archive.render(visitor_of(request), request.match_info["recording_id"]), 202)
+    workshop = services_of(request).archive.workshop
+    return answer(await workshop.render(visitor_of(request), request.match_info["recording_id"]), 202)
 
 
 async def set_keeping(request: web.Request) -> web.Response:
     body = await read_struct(request, KeepingBody)
     archive, visitor = services_of(request).archive, visitor_of(request)
     recording_id = request.match_info["recording_id"]
-    return answer(await archive.keep(visitor, recording_id, body.retention_class, body.legal_hold, body.reason))
+    await archive.keeper.keep(visitor, recording_id, body.retention_class, body.legal_hold, body.reason)
+    return answer(await archive.finder.describe(visitor, recording_id))
 
 
 async def destroy_recording(request: web.Request) -> web.Response:
     body = await read_struct(request, DestroyBody)
-    archive = services_of(request).archive
-    return answer(await archive.destroy(visitor_of(request), request.match_info["recording_id"], body.reason))
+    keeper = services_of(request).archive.keeper
+    return answer(await keeper.destroy(visitor_of(request), request.match_info["recording_id"], body.reason))
 
 
 async def show_certificate(request: web.Request) -> web.Response:
-    archive = services_of(request).archive
-    return answer(await archive.certificate(visitor_of(request), request.match_info["recording_id"]))
+    """As it was signed: these octets, with ``signature`` empty, are what the signature is of."""
+    keeper = services_of(request).archive.keeper
+    document = await keeper.certificate(visitor_of(request), request.match_info["recording_id"])
+    return web.Response(body=document, content_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 async def show_key(request: web.Request) -> web.Response:
@@ -76,11 +79,11 @@ async def show_key(request: web.Request) -> web.Response:
 
 
 async def show_space(request: web.Request) -> web.Response:
-    return answer(await services_of(request).archive.space(account_of(request)))
+    return answer(await services_of(request).archive.finder.space(account_of(request)))
 
 
 async def list_classes(request: web.Request) -> web.Response:
-    return answer(await services_of(request).archive.classes())
+    return answer(await services_of(request).archive.finder.classes())
 
 
 def _read_query(request: web.Request) -> Query:

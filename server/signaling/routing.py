@@ -16,7 +16,8 @@ _UNSAFE_METHODS = frozenset({hdrs.METH_POST, hdrs.METH_PUT, hdrs.METH_PATCH, hdr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """One method on one path. ``public``: without a sign-in. ``request`` and ``response``: a Struct for JSON, else
-    a media type. ``statuses``: what it may answer besides ``status`` and the problems every route may have."""
+    a media type. ``statuses``: what it may answer besides ``status`` and the problems every route may have. ``head``:
+    a GET that may be asked for its head only."""
 
     method: str
     path: str
@@ -30,12 +31,16 @@ class Route:
     query: Mapping[str, str] = field(default_factory=dict)
     statuses: Mapping[int, str] = field(default_factory=dict)
     audited: bool = True
+    head: bool = False
 
 
 def add_routes(app: web.Application, routes: Iterable[Route]) -> None:
     """Register every route behind its guard; a route that is not public cannot be reached without an account."""
     for route in routes:
-        app.router.add_route(route.method, route.path, _guard(route))
+        handler = _guard(route)
+        app.router.add_route(route.method, route.path, handler)
+        if route.head:
+            app.router.add_route(hdrs.METH_HEAD, route.path, handler)
 
 
 def _guard(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

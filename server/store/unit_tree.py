@@ -33,6 +33,10 @@ class UnitTree:
         """Whether a role scoped to ``scope_id`` (None: everywhere) reaches ``unit_id``."""
         return scope_id is None or scope_id in self.lineage(unit_id)
 
+    def within(self, scope_id: str) -> frozenset[str]:
+        """The ids of a unit and of all below it; none for an unknown id."""
+        return frozenset(unit_id for unit_id in self._parents if scope_id in self.lineage(unit_id))
+
 
 async def load_tree(session: AsyncSession) -> UnitTree:
     rows = await session.execute(select(UnitRow.unit_id, UnitRow.parent_id, UnitRow.name))

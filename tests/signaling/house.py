@@ -16,7 +16,7 @@ from yarl import URL
 
 from server.archive.archive import Archive
 from server.clock import SystemClock
-from server.config import Config
+from server.config import Config, RecordingConfig
 from server.demo.fill import fill_demo
 from server.demo.result import DemoResult
 from server.directory.accounts import Accounts
@@ -26,6 +26,7 @@ from server.directory.units import Units
 from server.hub import Hub, RecordingHouse
 from server.media import MediaPlane
 from server.meetings.book import MeetingBook
+from server.recording.keys import SIGNING_KEY_FILE
 from server.room.commands import PersonCommand
 from server.signaling import messages
 from server.signaling.http import Services, create_app
@@ -75,8 +76,16 @@ class House:
         self.clock = MovableClock()
         self.store = Store(sqlite_url(folder / "diemcau.sqlite3"))
         self.media = MediaPlane(self.clock, config.media, host="127.0.0.1", port=0)
-        archive = Archive()
-        recordings = RecordingHouse.below(folder, archive)
+        self.archive = Archive(
+            self.store,
+            folder,
+            self.clock,
+            config.archive,
+            RecordingConfig(),
+            recordings_dir=folder / "recordings",
+            key_path=folder / SIGNING_KEY_FILE,
+        )
+        recordings = RecordingHouse.below(folder, self.archive)
         shelf, journal = MeetingShelf(self.store, config), Journal(self.store)
         self.hub = Hub(shelf, journal, self.media, self.clock, config, recordings)
         self.registry = CollectorRegistry()
@@ -88,7 +97,7 @@ class House:
             units=Units(self.store),
             endpoints=Endpoints(self.store),
             audit=AuditLog(self.store),
-            archive=archive,
+            archive=self.archive,
             clock=self.clock,
             config=config.http,
             media=config.media,
@@ -155,6 +164,7 @@ class House:
         await self.store.open()
         await self.media.start()
         await self.hub.start()
+        await self.archive.start(self.hub.recordings().keys())
         await self.runner.setup()
         await web.TCPSite(self.runner, "127.0.0.1", 0).start()
         self.base = URL(f"http://127.0.0.1:{self.runner.addresses[0][1]}")
@@ -163,6 +173,7 @@ class House:
     async def __aexit__(self, *_: object) -> None:
         await self.http.close()
         await self.hub.close("draining")
+        await self.archive.stop()
         await self.runner.cleanup()
         await self.media.close()
         await self.store.close()

@@ -80,4 +80,4 @@ def test_the_sql_can_be_printed_offline(url: str) -> None:
 
     printed = output.getvalue()
     assert all(f"CREATE TABLE {name} " in printed for name in Base.metadata.tables)
-    assert f"VALUES ('{newest_revision()}')" in printed
+    assert f"version_num='{newest_revision()}' WHERE" in printed
