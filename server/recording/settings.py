@@ -14,7 +14,8 @@ class WriterLimits(msgspec.Struct, frozen=True, kw_only=True):
     ``segment_s``: a segment's length at most; a key frame is asked for ``keyframe_ahead_s`` before. ``flush_s``: what
     lies longer than this in the writer's memory goes to the kernel; ``sync_s``: from the kernel to the disk.
     ``reorder_s``: how long a late packet is waited for. ``reserve_octets`` are kept free for the last lines;
-    ``full_octets``: with less room beside them nothing is written; ``resume_octets``: with so much it goes on.
+    ``full_octets``: with less room beside them nothing is written; ``resume_octets``: with so much it goes on
+    (``config.RecordingConfig`` has these for the house). ``usual_bps``: before the rate is measured.
     ``backlog_octets``, ``backlog_s``: what the server keeps for a writer that does not take it. ``stalled_s`` without
     an answer: an alarm; ``kill_s``: a new writer. ``restart_s``: the first wait between two starts; it doubles up to
     ``restart_max_s``. ``close_s``: how long a close may take.
@@ -26,8 +27,9 @@ class WriterLimits(msgspec.Struct, frozen=True, kw_only=True):
     sync_s: float = 1.0
     reorder_s: float = 0.3
     reserve_octets: int = 1 << 20
-    full_octets: int = 8 << 20
-    resume_octets: int = 64 << 20
+    full_octets: int = 64 << 20
+    resume_octets: int = 256 << 20
+    usual_bps: float = 3_000_000
     backlog_octets: int = 64 << 20
     backlog_s: float = 60.0
     stalled_s: float = 3.0
@@ -38,8 +40,8 @@ class WriterLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WriterSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one recording. ``opened`` None: an earlier writer's recording goes on. ``key_path``: the Ed25519 PEM that signs
-    the closing line (read at the close, by the writer). ``python``: what runs the writer, "" for this interpreter.
+    """Of one recording. ``opened`` None: an earlier writer's recording goes on. ``key_path``: the Ed25519 PEM that
+    signs the closing line (read at the close, by the writer). ``python``: runs the writer, "" for this interpreter.
     """
 
     folder: Path
@@ -50,11 +52,12 @@ class WriterSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WriterStats(msgspec.Struct):
-    """How the writing goes. ``state``: starting, ok, stalled, restarting, paused, closed; ``detail``: why.
+    """How the writing goes. ``state``: starting, ok, stalled, restarting, paused, closed, detached, failed (it ended
+    without its closing line); ``detail``: why.
 
     ``backlog_octets``, ``backlog_s``: not yet known to be on the disk. ``dropped_packets``: never written, because the
-    backlog was full or the writing paused. ``lost_packets``: never came. ``hours_left``: at the present rate, None before
-    the writer's first word. ``open_tracks`` and ``segments`` count.
+    backlog was full or the writing paused. ``lost_packets``: never came. ``hours_left``: at the present rate, None
+    before the writer's first word. ``open_tracks`` and ``segments`` count.
     """
 
     state: str = "starting"
@@ -63,7 +66,7 @@ class WriterStats(msgspec.Struct):
     backlog_s: float = 0.0
     dropped_packets: int = 0
     lost_packets: int = 0
-    recorded_packets: int = 0
+    malformed_packets: int = 0
     written_octets: int = 0
     bytes_per_s: float = 0.0
     restarts: int = 0
