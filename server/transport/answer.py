@@ -12,13 +12,15 @@ _CNAME = "diemcau"
 
 
 class LocalDescription(msgspec.Struct, frozen=True):
-    """Our side of an answer. ``hosts`` are candidate addresses, the best first; all on ``port``."""
+    """Our side of an answer. ``hosts`` are candidate addresses, the best first; all on ``port``, with ``tcp`` over TCP
+    too."""
 
     credentials: Credentials
     fingerprint: Fingerprint
     hosts: tuple[str, ...]
     port: int
     session_id: int
+    tcp: bool = False
 
 
 class SectionPlan(msgspec.Struct, frozen=True):
@@ -71,6 +73,10 @@ def candidate_lines(local: LocalDescription) -> list[str]:
     for index, host in enumerate(local.hosts):
         priority = (126 << 24) | ((65_535 - index) << 8) | 255
         lines.append(f"a=candidate:{index + 1} 1 udp {priority} {host} {local.port} typ host")
+    for index, host in enumerate(local.hosts if local.tcp else ()):
+        priority = (90 << 24) | ((65_535 - index) << 8) | 255  # below every UDP one (RFC 6544 4.2)
+        foundation = len(local.hosts) + index + 1
+        lines.append(f"a=candidate:{foundation} 1 tcp {priority} {host} {local.port} typ host tcptype passive")
     return [*lines, "a=end-of-candidates"]
 
 

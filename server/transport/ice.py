@@ -7,12 +7,24 @@ the local username fragment tells them apart.
 import secrets
 import struct
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import msgspec
 from aioice import stun
 
-Address = tuple[str, int] | tuple[str, int, int, int]
+
+class TcpAddress(NamedTuple):
+    """The far end of a TCP connection to the media port; ``number`` tells connections apart, for ever."""
+
+    host: str
+    port: int
+    number: int
+
+
+UdpAddress = tuple[str, int] | tuple[str, int, int, int]
 """As the socket gives and takes it: IPv4 (host, port) or IPv6 (host, port, flow info, scope)."""
+Address = UdpAddress | TcpAddress
+"""Where a peer is, however it came."""
 
 CONSENT_S = 30.0
 """Silence after which a peer is gone (RFC 7675 5.1)."""
@@ -101,7 +113,7 @@ class IceAgent:
         """``address`` is another peer's now; the next valid check finds a new one."""
         self._validated.pop(address, None)
         if self.selected == address:
-            self.selected = None
+            self.selected = next(reversed(self._validated), None)
 
     def check(
         self, request: BindingRequest, address: Address, now: float, may_bind: Callable[[Address], bool]

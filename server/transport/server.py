@@ -1,4 +1,4 @@
-"""All peers behind one UDP port: the asyncio shell of the transport.
+"""All peers behind one port, UDP and TCP: the asyncio shell of the transport.
 
 A datagram is told apart by its first octet (RFC 7983). Only a STUN check with valid integrity binds an address to a
 peer; whatever else comes from an address that no peer proved is dropped and counted.
@@ -12,17 +12,19 @@ from collections.abc import Mapping
 
 from server.clock import Clock
 from server.config import MediaConfig
-from server.errors import NotFound
+from server.errors import NotFound, Unavailable
 from server.sfu.ports import PeerKey, TrackLabel
 from server.transport.answer import LocalDescription
 from server.transport.dtls import DtlsCertificate
 from server.transport.fanout import Fanout
 from server.transport.fanout_choice import choose_fanout
+from server.transport.forked_fanout import ForkedFanout
 from server.transport.handler import MediaHandler, OpenedPeer
 from server.transport.hosts import candidate_hosts
-from server.transport.ice import Address, Credentials, StunRejected, parse_request
+from server.transport.ice import Address, Credentials, StunRejected, TcpAddress, parse_request
 from server.transport.peer import Peer
 from server.transport.sdp import Purpose, answer_offer, read_fragment, write_fragment
+from server.transport.tcp import TcpPort
 from server.transport.udp import UdpPort
 
 logger = logging.getLogger(__name__)
@@ -32,6 +34,7 @@ TICK_S = 0.25
 LIVELY_S = 5.0
 """A peer heard within this time keeps its address against another peer's check from there."""
 _RTP_HEADER_OCTETS = 12
+_ANY_PORT_ATTEMPTS = 8
 
 
 class MediaServer:
@@ -57,7 +60,10 @@ class MediaServer:
         self._next_key = 1
         self._udp = UdpPort(clock, self._drops, self._on_datagram, self._on_drained)
         self._timer: asyncio.TimerHandle | None = None
-        self.fanout: Fanout = choose_fanout(config.fanout, self._udp, self._drops)
+        self._tcp = TcpPort(
+            clock, self._drops, 2 * config.max_peers, self._on_datagram, self._on_drained, self._on_tcp_lost
+        )
+        self.fanout: Fanout = ForkedFanout(choose_fanout(config.fanout, self._udp, self._drops), self._tcp, self._drops)
 
     @property
     def drops(self) -> Counter[str]:
@@ -77,10 +83,25 @@ class MediaServer:
         return self.fanout.octets + self._resent_octets
 
     async def start(self) -> None:
-        """Bind the port (0: any). Raises Unavailable("media_port_busy")."""
-        self.port = self._udp.open(self._host, self.port)
+        """Bind the port (0: any), for TCP the same one. Raises Unavailable("media_port_busy")."""
+        await self._bind()
         self._hosts = candidate_hosts(self._host, self._config.announce)
         self._arm()
+
+    async def _bind(self) -> None:
+        """One number for both; where any will do, another is tried if it is taken over TCP."""
+        for attempts_left in reversed(range(_ANY_PORT_ATTEMPTS if self.port == 0 else 1)):
+            port = self._udp.open(self._host, self.port)
+            try:
+                if self._config.tcp:
+                    await self._tcp.open(self._host, port)
+            except Unavailable:
+                self._udp.close()
+                if not attempts_left:
+                    raise
+            else:
+                self.port = port
+                return
 
     async def close(self) -> None:
         """Say good-bye to every peer (``server_closed``) and release the port."""
@@ -88,6 +109,7 @@ class MediaServer:
             self.close_peer(key, "server_closed")
         if self._timer is not None:
             self._timer.cancel()
+        self._tcp.close()
         self._udp.close()
 
     # --- peers -----------------------------------------------------------------------------------
@@ -156,11 +178,18 @@ class MediaServer:
             self._drops["not_connected"] += 1
             return 0
         datagram = peer.srtp.protect_rtcp(data) if is_rtcp else peer.srtp.protect(data)
-        return len(datagram) if datagram is not None and self._udp.send(datagram, peer.ice.selected) else 0
+        return len(datagram) if datagram is not None and self._send(datagram, peer.ice.selected) else 0
+
+    def _send(self, datagram: bytes, address: Address) -> bool:
+        if isinstance(address, TcpAddress):
+            return self._tcp.send(datagram, address)
+        return self._udp.send(datagram, address)
 
     def _describe(self, credentials: Credentials) -> LocalDescription:
         fingerprint = self._certificate.fingerprint()
-        return LocalDescription(credentials, fingerprint, self._hosts, self.port, secrets.randbits(62))
+        return LocalDescription(
+            credentials, fingerprint, self._hosts, self.port, secrets.randbits(62), self._config.tcp
+        )
 
     # --- datagrams -------------------------------------------------------------------------------
 
@@ -220,7 +249,7 @@ class MediaServer:
         except StunRejected as refusal:
             self._drops[refusal.args[0]] += 1
             return
-        self._udp.send(reply, address)
+        self._send(reply, address)
         self._note_addresses(peer)
         self._note_ufrags(peer)
 
@@ -254,8 +283,12 @@ class MediaServer:
         peer.bound_ufrags = valid
 
     def _register(self, peer: Peer) -> None:
-        if peer.srtp is not None and peer.ice.selected is not None:
+        if peer.srtp is None:
+            return
+        if peer.ice.selected is not None:
             self.fanout.register(peer.key, peer.ice.selected, peer.srtp)
+        else:
+            self.fanout.unregister(peer.key)
 
     def _on_dtls(self, peer: Peer, datagram: bytes, now: float) -> None:
         outcome = peer.receive_dtls(datagram, self._drops, now)
@@ -272,7 +305,14 @@ class MediaServer:
     def _send_dtls(self, peer: Peer) -> None:
         for datagram in peer.dtls.take_output():
             if peer.ice.selected is not None:
-                self._udp.send(datagram, peer.ice.selected)
+                self._send(datagram, peer.ice.selected)
+
+    def _on_tcp_lost(self, address: Address) -> None:
+        """Another validated address takes its place, or the next check to come."""
+        peer = self._by_address.get(address)
+        if peer is not None:
+            peer.ice.forget(address)
+            self._note_addresses(peer)
 
     def _on_drained(self) -> None:
         try:
@@ -284,6 +324,7 @@ class MediaServer:
 
     def tick(self, now: float) -> None:
         """Give up peers that are lost, send handshake flights again. Called every TICK_S while started."""
+        self._tcp.tick(now, self._by_address)
         for peer in tuple(self._peers.values()):
             if peer.is_lost(now):
                 self.close_peer(peer.key, "timeout")

@@ -1,11 +1,12 @@
 """The one answer: what becomes of each m-section, codec, extension, for real clients and made-up ones."""
 
+import msgspec
 import pytest
 
 from server.config import MediaConfig
 from server.errors import InvalidInput
 from server.sfu.ports import Kind, TrackLabel
-from server.transport.answer import LocalDescription
+from server.transport.answer import LocalDescription, candidate_lines
 from server.transport.ice import Credentials
 from server.transport.sdp import Purpose, read_fragment, write_fragment
 from tests.transport.answering import LOCAL, answer, described, offer, purpose_of, real_offer, real_offers, section
@@ -413,6 +414,17 @@ def test_candidates() -> None:
         "a=candidate:1 1 udp 2130706431 192.0.2.9 5004 typ host",
         "a=candidate:2 1 udp 2130706175 2001:db8::9 5004 typ host",
         "a=candidate:3 1 udp 2130705919 127.0.0.1 5004 typ host",
+    ]
+
+
+def test_tcp_candidates_come_after_all_others() -> None:
+    """RFC 6544 4.5: passive, with a priority below any UDP one's."""
+    local = msgspec.structs.replace(LOCAL, tcp=True)
+    assert candidate_lines(local)[3:] == [
+        "a=candidate:4 1 tcp 1526726655 192.0.2.9 5004 typ host tcptype passive",
+        "a=candidate:5 1 tcp 1526726399 2001:db8::9 5004 typ host tcptype passive",
+        "a=candidate:6 1 tcp 1526726143 127.0.0.1 5004 typ host tcptype passive",
+        "a=end-of-candidates",
     ]
 
 

@@ -404,7 +404,7 @@ async def test_an_ice_restart() -> None:
         described = SessionDescription.parse("v=0\r\n" + answer).media[0]
         assert described.ice is not None
         assert described.rtp.muxId == "0"
-        assert [(entry.ip, entry.port) for entry in described.ice_candidates] == [caller.server]
+        assert {(entry.ip, entry.port) for entry in described.ice_candidates} == {caller.server}
         await echo_works(server, handler, caller)
         caller.move()
         caller.local = Credentials("newer", "the-newer-password-of-mine")
