@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.rtp.packet import RtpView
+from server.rtp.packet import RtpView, parse
 from server.sfu.flows import Flow, SentCount
+from server.sfu.rewrite import rewrite
 from server.sfu.sent_log import SENT_LOG_PACKETS, SentLog
 from server.transport import fanout, srtp, udp
 from server.transport.native_sources import source_digest
@@ -180,3 +181,31 @@ def _view(sequence: int) -> RtpView:
     from tests.transport.test_fanout import view
 
     return view(sequence)
+
+
+BLOCKS = {
+    "found": "bede0001 10850000",
+    "after padding": "bede0002 00001085 00000000",
+    "behind id 15, which ends the block": "bede0002 f0001085 00000000",
+    "longer than the block": "bede0001 20001f85",
+    "up to the end of the block": "bede0001 2000 1085",
+    "two-byte form": "10000001 01018500",
+    "two-byte form, empty": "10000001 01000000",
+    "two-byte form, id 15 ends nothing": "10000002 0f000101 85000000",
+    "two-byte form, head cut": "10000001 02010001",
+    "neither form": "12340001 10850000",
+}
+
+
+@pytest.mark.parametrize("block", BLOCKS.values(), ids=BLOCKS)
+def test_levels_are_found_where_the_reference_finds_them(block: str) -> None:
+    viewer, stall = Viewer(), Stall(c_fanout)
+    stall.fan.register(1, viewer.address, viewer.session())
+    packet = parse(bytes.fromhex("906f000100000002 00000003" + block) + b"opus")
+    assert packet is not None
+    flow = Flow(1, 11, 111, level_id=6, level_from_id=1)
+    stall.fan.forward(packet, (flow,), NOW)
+    stall.fan.flush()
+    assert viewer.packets() == [rewrite(packet, flow, 0)]
+    stall.close()
+    viewer.close()
