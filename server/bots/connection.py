@@ -5,6 +5,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable
 
+import msgspec
 from aiortc.rtp import RtcpPacket
 
 from server.bots.datagrams import DatagramSocket
@@ -20,6 +21,13 @@ from server.transport.srtp import SrtpSession
 
 _DRAIN = 64
 """Datagrams taken from one socket before others have their turn."""
+
+
+class HandedOver(msgspec.Struct, frozen=True):
+    """What somebody else needs to do a connection's RTP and RTCP: the connected socket's descriptor and the keys."""
+
+    socket: int
+    srtp: SrtpSession
 
 
 class MediaConnection:
@@ -50,14 +58,24 @@ class MediaConnection:
         self._dtls: DtlsConnection | None = None
         self._reporter = Reporter(self.reception)
         self._timer: asyncio.TimerHandle | None = None
+        self._handed_over = False
+
+    @property
+    def credentials(self) -> Credentials:
+        fingerprint = self._certificate.fingerprint()
+        return Credentials(self._ufrag, self._pwd, f"{fingerprint.algorithm} {fingerprint.value}")
 
     @property
     def offer_sdp(self) -> str:
         """The offer; the same text every time."""
-        fingerprint = self._certificate.fingerprint()
-        return build_offer(
-            self.plan, Credentials(self._ufrag, self._pwd, f"{fingerprint.algorithm} {fingerprint.value}")
-        )
+        return build_offer(self.plan, self.credentials)
+
+    @property
+    def local_address(self) -> tuple[str, int]:
+        """Where it sends from. Only once ``connect`` has begun."""
+        assert self._socket is not None
+        host, port = self._socket.socket.getsockname()[:2]
+        return host, port
 
     def add_stream(self, stream: RtpStream, on_keyframe_request: Callable[[], None] | None = None) -> None:
         """Report on ``stream`` (SR), answer NACKs for it, pass keyframe requests on."""
@@ -96,6 +114,21 @@ class MediaConnection:
             raise Unavailable("media_failed", f"{state} from {answer.address[0]}:{answer.address[1]}") from None
         if self.reason is not None:
             raise Unavailable("media_failed", f"the media connection ended at once: {self.reason}")
+
+    def hand_over(self) -> HandedOver:
+        """Neither read the socket nor report from now on. Consent and DTLS stay here: ``receive`` what comes of them.
+
+        The socket is closed by ``close``, as ever. Raises Unavailable("media_failed") where it is not up.
+        """
+        if self._socket is None or self.srtp is None:
+            raise Unavailable("media_failed", f"the media connection is not up: {self.reason}")
+        asyncio.get_running_loop().remove_reader(self._socket.socket)
+        self._handed_over = True
+        return HandedOver(self._socket.socket.fileno(), self.srtp)
+
+    def receive(self, datagram: bytes) -> None:
+        """Take in a datagram that somebody else read from the socket."""
+        self._on_datagram(datagram, self._clock.now())
 
     def send_rtp(self, packet: bytes) -> None:
         """Protect and send; nothing where the connection is not up (media may come before and after)."""
@@ -225,7 +258,7 @@ class MediaConnection:
             self.send_raw(check)
         self._dtls.tick(now)
         self._flush_dtls()
-        if self.srtp is not None:
+        if self.srtp is not None and not self._handed_over:
             report = self._reporter.tick(now)
             if report is not None:
                 self.send_rtcp(report)
@@ -238,7 +271,7 @@ class MediaConnection:
         handshake = self._dtls.next_deadline()
         if handshake is not None:
             deadlines.append(handshake)
-        if self.srtp is not None:
+        if self.srtp is not None and not self._handed_over:
             deadlines.append(self._reporter.next_deadline())
         if self._timer is not None:
             self._timer.cancel()

@@ -28,6 +28,16 @@ def stolen_seconds() -> float:
     return int(fields[8]) / os.sysconf("SC_CLK_TCK")
 
 
+def core_busy_seconds(cpu: int) -> float:
+    """Time a core was not idle, interrupts included (/proc/stat, in steps of 10 ms)."""
+    for line in Path("/proc/stat").read_text().splitlines():
+        name, *fields = line.split()
+        if name == f"cpu{cpu}":
+            user, nice, system, _idle, _iowait, irq, softirq = map(int, fields[:7])
+            return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+    raise LookupError(f"no core {cpu}")
+
+
 def split_cores() -> tuple[tuple[int, ...], tuple[int, ...]]:
     """(server's core, load generator's cores): one for the server, the rest for us; the same one where there is one."""
     cores = sorted(os.sched_getaffinity(0))

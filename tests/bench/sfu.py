@@ -1,0 +1,65 @@
+"""What the loads need of a server under load, whichever it is."""
+
+import contextlib
+import resource
+from typing import Protocol
+
+import msgspec
+
+from server.bots.connection import MediaConnection
+from server.bots.offer import OfferPlan, SendTrack
+from server.bots.publisher import SINGLE, plan_offer
+from server.sfu.ports import TrackLabel
+from server.transport.dtls import DtlsCertificate
+from server.transport.srtp import AEAD_AES_128_GCM
+
+PUBLISHER_OFFER = SINGLE
+MOST_FILES = 65_536
+
+
+class Takes(msgspec.Struct, frozen=True):
+    """What a viewer takes: pictures and voices of the first publishers."""
+
+    pictures: int
+    voices: int
+
+
+class Sfu(Protocol):
+    """A running server with one room. ``pid`` is the process that forwards."""
+
+    name: str
+
+    @property
+    def pid(self) -> int: ...
+
+    async def publish(self, *, picture: bool) -> MediaConnection:
+        """The next publisher, with a microphone, and a camera where ``picture``. Connected, silent."""
+
+    async def view(self, takes: Takes) -> MediaConnection:
+        """One more viewer. Connected, uncounted."""
+
+    async def leave(self, connection: MediaConnection) -> None:
+        """End a viewer."""
+
+
+def make_certificate() -> DtlsCertificate:
+    """For all virtual peers. One SRTP profile, the cheapest, so that every server protects in the same way."""
+    return DtlsCertificate.generate((AEAD_AES_128_GCM,))
+
+
+def plan_publisher(*, picture: bool) -> OfferPlan:
+    """A microphone, and a camera of one stream."""
+    plan = plan_offer(PUBLISHER_OFFER, audio_slots=0, video_slots=0, screen=False)
+    return plan if picture else OfferPlan(tuple(track for track in plan.sends if _is_mic(track)), 0, 0)
+
+
+def raise_file_limit() -> None:
+    """A socket for each viewer: as many as the machine allows, for us and for whom we start."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
+    with contextlib.suppress(ValueError, PermissionError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _is_mic(track: SendTrack) -> bool:
+    return track.label is TrackLabel.MIC
