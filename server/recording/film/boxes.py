@@ -16,6 +16,8 @@ VIDEO_TICKS: Final = 90_000
 _VIDEO, _AUDIO = 1, 2
 _KEY_FLAGS, _OTHER_FLAGS = 0x0200_0000, 0x0101_0000
 """8.8.3.1: depends on nothing; depends on others and is no sync sample."""
+_RUN_AT = 8 + 24 + 20
+"""From the start of a traf as we write it: behind its header, tfhd and tfdt."""
 _UNITY_MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x4000_0000)
 
 
@@ -28,9 +30,11 @@ class Codecs(msgspec.Struct, frozen=True):
 
 
 class Samples(msgspec.Struct, frozen=True):
-    """What one piece carries, in order: pictures (length-prefixed NAL units) and AAC frames."""
+    """What one piece carries, in order: pictures (length-prefixed NAL units) and AAC frames. ``keys``: which pictures
+    are key frames."""
 
     pictures: tuple[bytes, ...]
+    keys: tuple[int, ...]
     frames: tuple[bytes, ...]
 
 
@@ -45,77 +49,69 @@ def init_segment(codecs: Codecs) -> bytes:
 def media_segment(number: int, first_picture: int, first_frame: int, samples: Samples) -> bytes:
     """``moof`` and ``mdat`` of piece ``number`` (from 0). ``first_picture``, ``first_frame``: its place in the film."""
     ticks = VIDEO_TICKS // PICTURES_PER_S
-    pictures = _run_size(samples.pictures, first_flags=True), _run_size(samples.frames, first_flags=False)
-    moof_size = 8 + 16 + sum(8 + 20 + 20 + size for size in pictures)
-    video_at = moof_size + 8
+    flags = [_KEY_FLAGS if index in samples.keys else _OTHER_FLAGS for index in range(len(samples.pictures))]
+    head_size = 8 + 16 + 2 * (_RUN_AT + 20) + 8 * len(samples.pictures) + 4 * len(samples.frames)
+    video_at = head_size + 8
     audio_at = video_at + sum(map(len, samples.pictures))
-    moof = _box(
+    head = _box(
         "moof",
         _full("mfhd", 0, 0, struct.pack(">I", number + 1)),
-        _track_run(_VIDEO, ticks, _OTHER_FLAGS, first_picture * ticks, samples.pictures, video_at, _KEY_FLAGS),
-        _track_run(_AUDIO, AAC_SAMPLES, _KEY_FLAGS, first_frame * AAC_SAMPLES, samples.frames, audio_at, None),
+        _track_run(_VIDEO, ticks, first_picture * ticks, samples.pictures, video_at, flags),
+        _track_run(_AUDIO, AAC_SAMPLES, first_frame * AAC_SAMPLES, samples.frames, audio_at, None),
     )
-    assert len(moof) == moof_size
-    return moof + _box("mdat", *samples.pictures, *samples.frames)
+    assert len(head) == head_size
+    return head + _box("mdat", *samples.pictures, *samples.frames)
 
 
 def read_media_segment(segment: bytes) -> Samples:
     """What ``media_segment`` wrote. Raises InvalidInput where it is cut or something else."""
     try:
-        moof_size = _expect(segment, 0, b"moof")
-        runs: list[list[int]] = []
-        at = 8 + _expect(segment, 8, b"mfhd")
-        while at < moof_size:
-            run_at = at + 8 + 20 + 20
-            _expect(segment, run_at, b"trun")
-            has_first_flags = segment[run_at + 11] & 4
-            (count,) = struct.unpack_from(">I", segment, run_at + 12)
-            sizes_at = run_at + (24 if has_first_flags else 20)
-            runs.append(list(struct.unpack_from(f">{count}I", segment, sizes_at)))
-            at += _expect(segment, at, b"traf")
-        if moof_size + _expect(segment, moof_size, b"mdat") != len(segment):
+        head_size = _expect(segment, 0, b"moof")
+        video_at = 8 + _expect(segment, 8, b"mfhd")
+        audio_at = video_at + _expect(segment, video_at, b"traf")
+        table = _run_table(segment, video_at, 2)
+        sizes, flags = table[::2], table[1::2]
+        frame_sizes = _run_table(segment, audio_at, 1)
+        if head_size + _expect(segment, head_size, b"mdat") != len(segment):
             raise ValueError("cut")
-        found: list[tuple[bytes, ...]] = []
-        at = moof_size + 8
-        for sizes in runs:
-            samples = []
-            for size in sizes:
-                samples.append(segment[at : at + size])
-                at += size
-            found.append(tuple(samples))
-        pictures, frames = found
+        at = head_size + 8
+        samples: list[bytes] = []
+        for size in (*sizes, *frame_sizes):
+            samples.append(segment[at : at + size])
+            at += size
         if at != len(segment):
             raise ValueError("sizes that do not add up")
-    except (ValueError, struct.error, IndexError) as error:
+    except (ValueError, struct.error) as error:
         raise InvalidInput("bad_piece", f"not a film's piece: {error}") from error
-    return Samples(pictures, frames)
+    keys = tuple(index for index, each in enumerate(flags) if each == _KEY_FLAGS)
+    return Samples(tuple(samples[: len(sizes)]), keys, tuple(samples[len(sizes) :]))
 
 
 _PLAY_NORMALLY = struct.pack(">IH", 0x10000, 0x100) + bytes(10) + _UNITY_MATRIX + bytes(24)
 
 
-def _run_size(samples: tuple[bytes, ...], *, first_flags: bool) -> int:
-    return 8 + (16 if first_flags else 12) + 4 * len(samples)
-
-
 def _track_run(
-    track: int,
-    duration: int,
-    flags: int,
-    decode_time: int,
-    samples: tuple[bytes, ...],
-    data_at: int,
-    first_flags: int | None,
+    track: int, duration: int, decode_time: int, samples: tuple[bytes, ...], data_at: int, flags: list[int] | None
 ) -> bytes:
-    """``traf``: tfhd with default duration and flags, based on the moof; tfdt; one trun with sizes."""
-    run = struct.pack(">Ii", len(samples), data_at) + (b"" if first_flags is None else struct.pack(">I", first_flags))
-    sizes = struct.pack(f">{len(samples)}I", *map(len, samples))
+    """``traf``: tfhd with the default duration and flags, based on the moof; tfdt; one trun with sizes (and flags)."""
+    sizes = [len(sample) for sample in samples]
+    table = sizes if flags is None else [number for row in zip(sizes, flags, strict=True) for number in row]
+    head = struct.pack(">Ii", len(samples), data_at)
     return _box(
         "traf",
-        _full("tfhd", 0, 0x02_0028, struct.pack(">III", track, duration, flags)),
+        _full("tfhd", 0, 0x02_0028, struct.pack(">III", track, duration, _KEY_FLAGS)),
         _full("tfdt", 1, 0, struct.pack(">Q", decode_time)),
-        _full("trun", 0, 0x201 if first_flags is None else 0x205, run, sizes),
+        _full("trun", 0, 0x201 if flags is None else 0x601, head, struct.pack(f">{len(table)}I", *table)),
     )
+
+
+def _run_table(segment: bytes, traf_at: int, columns: int) -> tuple[int, ...]:
+    run_at = traf_at + _RUN_AT
+    size = _expect(segment, run_at, b"trun")
+    (count,) = struct.unpack_from(">I", segment, run_at + 12)
+    if size != 20 + 4 * columns * count:
+        raise ValueError("a run of another size")
+    return struct.unpack_from(f">{columns * count}I", segment, run_at + 20)
 
 
 def _video_track(codecs: Codecs) -> bytes:

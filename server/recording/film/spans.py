@@ -1,6 +1,6 @@
 """Segments and gaps placed on the film's time line. Pure."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -74,6 +74,27 @@ def place_sources(
         if source.ends_s > starts_s:
             kept.append(msgspec.structs.replace(source, starts_s=starts_s))
     return tuple(kept)
+
+
+def gaps_of_unusable(
+    lines: Sequence[Line], opened_at: float, sources: Sequence[Source], unusable: Mapping[str, str]
+) -> list[Gap]:
+    """What segments that cannot be used leave empty, less what other ``sources`` of the same track have."""
+    gaps: list[Gap] = []
+    for line in lines:
+        event = line.event
+        if isinstance(event, events.SegmentClosed) and event.file in unusable:
+            starts_s, ends_s = event.starts_at - opened_at, event.ends_at - opened_at
+            for source in sources:
+                if (source.seat_id, source.track) == (event.seat_id, event.track) and source.ends_s > starts_s:
+                    if min(source.starts_s, ends_s) > starts_s:
+                        stops_s = min(source.starts_s, ends_s)
+                        reason = unusable[event.file]
+                        gaps.append(Gap(starts_s, stops_s, reason, event.seat_id, event.track, event.file))
+                    starts_s = source.ends_s
+            if ends_s > starts_s:
+                gaps.append(Gap(starts_s, ends_s, unusable[event.file], event.seat_id, event.track, event.file))
+    return gaps
 
 
 def find_gaps(

@@ -4,7 +4,8 @@ Pure. Times are seconds of film time (0 is the ``opened`` line), within 0..``len
 line ends at its last line; a resumed, paused or repaired one is read like any other.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -12,7 +13,7 @@ import msgspec
 from server.errors import InvalidInput
 from server.recording import events
 from server.recording.events import EndpointEntry, Line, Opened
-from server.recording.film.spans import Gap, Interval, Source, find_gaps, place_sources
+from server.recording.film.spans import Gap, Interval, Source, find_gaps, gaps_of_unusable, place_sources
 
 SHORTEST_CHAPTER_S: Final = 0.04
 """One picture: of grants in the same instant only the last makes a chapter."""
@@ -85,9 +86,9 @@ class Timeline(msgspec.Struct, frozen=True):
         return next((entry.name for entry in self.endpoints if entry.seat_id == seat_id), seat_id)
 
 
-def build(lines: Sequence[Line], unusable: Iterable[Gap] = ()) -> Timeline:
-    """The timeline of a log. ``unusable``: gaps for segments (``Gap.file``) that are missing or damaged: their place is
-    a gap, unless another segment covers it. Raises InvalidInput where the first line is not ``opened``."""
+def build(lines: Sequence[Line], unusable: Mapping[str, str] = MappingProxyType({})) -> Timeline:
+    """The timeline of a log. ``unusable``: segments' files that are missing or damaged, and the reason to give for the
+    gap they leave where no other segment has it. Raises InvalidInput where the first line is not ``opened``."""
     if not lines or not isinstance(lines[0].event, Opened):
         raise InvalidInput("recording_without_beginning", "the log does not begin with what was opened")
     opened, opened_at = lines[0].event, lines[0].at
@@ -99,7 +100,7 @@ def build(lines: Sequence[Line], unusable: Iterable[Gap] = ()) -> Timeline:
         if isinstance(line.event, events.EndpointAdded)
     }
     home = _home(endpoints.values())
-    bad = {gap.file: gap for gap in unusable}
+    sources = place_sources(lines, opened_at, length_s, without=unusable.keys())
     return Timeline(
         opened=opened,
         opened_at=opened_at,
@@ -108,8 +109,8 @@ def build(lines: Sequence[Line], unusable: Iterable[Gap] = ()) -> Timeline:
         endpoints=tuple(endpoints.values()),
         chapters=_chapters(lines, opened_at, length_s, endpoints, home),
         speaking=_speaking(lines, opened_at, length_s),
-        sources=place_sources(lines, opened_at, length_s, without=bad.keys()),
-        gaps=find_gaps(lines, opened_at, length_s, bad.values()),
+        sources=sources,
+        gaps=find_gaps(lines, opened_at, length_s, gaps_of_unusable(lines, opened_at, sources, unusable)),
         lost=_lost(lines, opened_at, length_s),
         screens=_screens(lines, opened_at, length_s),
         chat=tuple(
