@@ -10,10 +10,10 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.archive.keeping import end_of_keeping
-from server.archive.reading import Outline, Reading, log_size, read_recording
+from server.archive.reading import Outline, Reading, RecordingUnreadable, log_size, read_recording
 from server.archive.search import title_key
 from server.clock import Clock
-from server.errors import DiemcauError, NotFound
+from server.errors import DiemcauError
 from server.store.store import Store
 from server.store.tables import (
     MeetingRow,
@@ -128,14 +128,14 @@ class Catalogue:
     async def refresh(self, recording_id: str) -> None:
         """Read a folder again and index it. A folder that cannot be read makes its row damaged.
 
-        Raises NotFound("recording_unreadable") for a folder without a row that is no recording.
+        Raises RecordingUnreadable for a folder without a row that is no recording.
         """
         async with self._indexing:
             try:
                 reading = await asyncio.to_thread(read_recording, self.folder(recording_id))
                 if reading.recording_id != recording_id:
-                    raise NotFound("recording_unreadable", f"the folder {recording_id} holds {reading.recording_id}")
-            except NotFound as missing:
+                    raise RecordingUnreadable(f"the folder {recording_id} holds {reading.recording_id}")
+            except RecordingUnreadable as missing:
                 await self._mark_damaged(recording_id, missing)
                 return
             await self._write(reading)
@@ -146,7 +146,7 @@ class Catalogue:
         except DiemcauError as error:
             logger.warning("recording %s was not taken in: %s", recording_id, error.detail)
 
-    async def _mark_damaged(self, recording_id: str, missing: NotFound) -> None:
+    async def _mark_damaged(self, recording_id: str, missing: RecordingUnreadable) -> None:
         async with self._store.write() as session:
             row = await _find(session, recording_id)
             if row is None:

@@ -14,7 +14,7 @@ from server.archive.views import (
     RecordedTrack,
     SpeakingSpan,
 )
-from server.errors import NotFound
+from server.errors import DiemcauError
 from server.recording.events import Closed, Line, Paused, Resumed, SegmentClosed
 from server.recording.film.timeline import Timeline, build
 from server.recording.inside import plain_files
@@ -23,6 +23,15 @@ from server.recording.verify import FILM_FILE, FILM_MANIFEST_FILE
 
 CAPTIONS_FILE = "captions.vi.vtt"
 WORK = "film/"
+
+
+class RecordingUnreadable(DiemcauError):
+    """A folder that is gone, or holds no recording. Nobody who asks meets this: it is told as damage."""
+
+    status = 404
+
+    def __init__(self, why: str) -> None:
+        super().__init__("recording_unreadable", why)
 
 
 class Outline(msgspec.Struct, frozen=True):
@@ -69,7 +78,7 @@ class Reading:
 
 
 def read_recording(folder: Path) -> Reading:
-    """Raises NotFound("recording_unreadable") where there is not even a first line."""
+    """Raises RecordingUnreadable where there is not even a first line."""
     damage = ""
     try:
         log_octets = log_size(folder)
@@ -79,12 +88,12 @@ def read_recording(folder: Path) -> Reading:
             damage = damaged.detail
             lines = read_log(folder, tolerant=True)
         if not lines:
-            raise NotFound("recording_unreadable", f"{folder} has no readable {LOG_FILE}")
+            raise RecordingUnreadable(f"{folder} has no readable {LOG_FILE}")
         sizes = _sizes(folder)
         if isinstance(lines[-1].event, Closed):
             damage = damage or _find_missing(lines, sizes)
     except OSError as error:
-        raise NotFound("recording_unreadable", f"{folder}: {error.strerror}") from error
+        raise RecordingUnreadable(f"{folder}: {error.strerror}") from error
     timeline = build(lines)
     outline = _outline(timeline, lines)
     opened = timeline.opened

@@ -1,6 +1,7 @@
 """Octets out, whole or a range of them (RFC 9110, 13 and 14), so that players seek and broken downloads go on."""
 
 import asyncio
+import logging
 import re
 from typing import Protocol
 from urllib.parse import quote
@@ -8,6 +9,8 @@ from urllib.parse import quote
 from aiohttp import hdrs, web
 
 from server.errors import DiemcauError
+
+logger = logging.getLogger(__name__)
 
 PIECE_OCTETS = 256 << 10
 
@@ -53,7 +56,6 @@ async def send_octets(
     await response.prepare(request)
     if request.method != hdrs.METH_HEAD:
         await _send(request, response, octets, start, end)
-    await response.write_eof()
     return response
 
 
@@ -65,10 +67,12 @@ async def _send(request: web.Request, response: web.StreamResponse, octets: Octe
                 raise EOFError
             await response.write(piece)
             start += len(piece)
-    except (OSError, EOFError, DiemcauError):
+    except (OSError, EOFError, DiemcauError) as error:
+        if isinstance(error, ConnectionError):
+            raise  # the client is gone, not the file
+        logger.error("%s broke off at octet %d: %r", request.path, start, error)
         if request.transport is not None:
             request.transport.abort()
-        raise
 
 
 def _read_range(request: web.Request, octets: Octets) -> tuple[int, int] | None:

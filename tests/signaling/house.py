@@ -26,7 +26,7 @@ from server.directory.units import Units
 from server.hub import Hub, RecordingHouse
 from server.media import MediaPlane
 from server.meetings.book import MeetingBook
-from server.recording.keys import SIGNING_KEY_FILE
+from server.recording.keys import SIGNING_KEY_FILE, SigningKey
 from server.room.commands import PersonCommand
 from server.signaling import messages
 from server.signaling.http import Services, create_app
@@ -89,6 +89,7 @@ class House:
         shelf, journal = MeetingShelf(self.store, config), Journal(self.store)
         self.hub = Hub(shelf, journal, self.media, self.clock, config, recordings)
         self.registry = CollectorRegistry()
+        self.recordings_dir = folder / "recordings"
         self.static_dir = folder / "static"
         self.services = Services(
             hub=self.hub,
@@ -108,6 +109,11 @@ class House:
         self.runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=1.0)
         self.http = aiohttp.ClientSession()
         self.base = URL()
+
+    @property
+    def key(self) -> SigningKey:
+        """What recordings are signed with."""
+        return SigningKey.load(self.recordings_dir.parent / SIGNING_KEY_FILE)
 
     @property
     def meeting(self) -> str:

@@ -6,9 +6,12 @@ from typing import Any
 
 from aiohttp import WSServerHandshakeError
 
-from server.room.commands import GrantFloor, RequestFloor
+from server.archive.reading import CAPTIONS_FILE
+from server.ids import new_id
+from server.room.commands import GrantFloor, RequestFloor, StartRecording
 from server.signaling.routing import Route
 from server.store.meetings import MeetingState
+from tests.archive.recorded import write_recording
 from tests.signaling.house import Client, House
 from tests.signaling.test_meetings_rest import plan
 from tests.signaling.test_whip import FRAGMENT, PUBLISH, SDP, TRICKLE, VIEW, open_session
@@ -32,6 +35,8 @@ async def cell(house: House, clients: dict[str, Client], route: Route, role: str
         await clients["endpoint"].command(RequestFloor())
     if "floor/{endpoint_id}" in route.path and route.method == "DELETE":
         await clients["chair"].command(GrantFloor(house.seat(1)))
+    if route.path.endswith("/recording") and route.method != "POST":
+        await clients["chair"].command(StartRecording())
     path, options = await _prepare(house, route)
     if route.path.endswith("/ws"):
         return await _handshake(house, who)
@@ -53,9 +58,32 @@ async def _prepare(house: House, route: Route) -> Prepared:
         path = path.replace("{meeting_id}", await _planned(house))
     elif path.endswith("/endpoints") and route.method == "POST":
         options = {"json": {"endpoint_ids": [house.seat(2)]}}
+    elif "{recording_id}" in path:
+        path, options = await _recording(house, route)
     elif path == "/api/meetings" and route.method == "POST":
         options = {"json": await plan(house)}
     return path.replace("{meeting_id}", house.demo.meeting), options
+
+
+async def _recording(house: House, route: Route) -> Prepared:
+    """Of the open meeting: closed, with a film and captions; destroyed where its certificate is asked for."""
+    folder = write_recording(
+        house.recordings_dir, house.key, recording_id=new_id("rec"), meeting_id=house.demo.meeting, film=True
+    )
+    (folder / CAPTIONS_FILE).write_text("WEBVTT\n")
+    await house.archive.closed(folder.name, "stopped")
+    path = route.path.replace("{recording_id}", folder.name).replace("{file}", "ep_main-mic-0000.mkv")
+    options: dict[str, Any] = {}
+    if path.endswith("/certificate"):
+        async with house.ask("DELETE", f"/api/recordings/{folder.name}", "archivist", json={"reason": "hết hạn"}):
+            pass
+    elif route.method == "DELETE" and path.endswith(folder.name):
+        options = {"json": {"reason": "hết hạn"}}
+    elif path.endswith("/keeping"):
+        options = {"json": {"retention_class": "permanent", "legal_hold": True, "reason": "thanh tra"}}
+    elif route.method == "PUT":
+        options = {"data": b"WEBVTT\n", "headers": {"Content-Type": "text/vtt"}}
+    return path, options
 
 
 async def _planned(house: House) -> str:

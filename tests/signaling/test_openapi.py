@@ -29,11 +29,23 @@ async def test_every_route_is_described_and_every_described_route_exists(house: 
         (route.method, resource.canonical)
         for resource in house.app.router.resources()
         for route in resource
-        if resource.canonical != "/{path}"
+        if resource.canonical != "/{path}" and route.method != "HEAD"
     }
     assert described == served
     assert described == {(route.method, route.path) for route in route_table()}
     assert OTHER_PATHS.startswith("/{path:"), "what was left out above are the web client's own pages"
+
+
+async def test_what_may_be_asked_for_its_head_is_a_described_get(house: House) -> None:
+    described = {(method, path) for method, path, _ in operations(await document(house))}
+    heads = {
+        resource.canonical
+        for resource in house.app.router.resources()
+        for route in resource
+        if route.method == "HEAD" and resource.canonical != "/{path}"
+    }
+    assert "/api/recordings/{recording_id}/film.mp4" in heads
+    assert {("GET", path) for path in heads} <= described
 
 
 async def test_it_is_openapi_3_1(house: House) -> None:

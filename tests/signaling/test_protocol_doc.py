@@ -135,7 +135,7 @@ STATUS = {
 RAISED = re.compile(rf'\b({"|".join(STATUS)})[(,]\s*"([a-z_]+)"')
 RAISED_WITH_STATUS = re.compile(r'HttpRefusal\((\d+), "([a-z_]+)"')
 FAILED_WITH_STATUS = re.compile(r'\.(?:_fail|fail)\(\s*"([a-z_]+)", .*?, (\d+)\)')
-ON_THE_WIRE = ("room", "hub", "signaling", "meetings")
+ON_THE_WIRE = ("room", "hub", "signaling", "meetings", "archive")
 ELSEWHERE = {
     ("bad_credentials", 401),
     ("signin_locked", 429),
