@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from server.errors import NotFound
 from server.recording.events import Event, Gap, Paused, Resumed, SegmentClosed
 from server.recording.files import Files, OpenFile
 from server.recording.keys import SigningKey
@@ -39,7 +40,7 @@ class Journal:
     """See the module. ``state`` is starting, ok, paused, closed or detached; ``detail`` the reason of a pause."""
 
     def __init__(self, hello: Hello, files: Files, now: float) -> None:
-        """Begin or go on as ``hello`` says. Raises LogDamaged, AlreadyClosed, Conflict; a failing disk is a pause."""
+        """Begin or go on as ``hello`` says. Raises LogDamaged, AlreadyClosed, NotFound; a failing disk is a pause."""
         self.state = "starting"
         self.detail = ""
         self.segments = 0
@@ -198,14 +199,16 @@ class Journal:
         self._files.make_folder(self._folder / TRACKS_FOLDER)
         if self._files.exists(self._folder / LOG_FILE):
             self._log = EventLog.resume(self._folder, self._files, now)
-            if not self._hello.replaying:
+            if self._hello.replaying:
+                self._known = {_encode((line.at, line.event)) for line in read_log(self._folder, tolerant=True)}
+            if self._hello.after_stop:
                 last_at = self._log.last_at
                 self._todo.append(lambda at: self._tell_stop(last_at, at))
             else:
-                self._known = {_encode((line.at, line.event)) for line in read_log(self._folder, tolerant=True)}
                 self._lines.append(_Pending(Resumed("writer_stopped"), now, 0))
         else:
-            assert self._hello.opened is not None, "there is no recording to go on with"
+            if self._hello.opened is None:
+                raise NotFound("recording_missing", f"there is no {LOG_FILE} in {self._folder}")
             self._log = EventLog.create(self._folder, self._hello.opened, self._began_at, self._files)
         self.segments = len(self._log.segment_files)
 
@@ -349,6 +352,7 @@ class Journal:
             self._try(lambda: self._files.unlink(self._folder / RESERVE_FILE))
         for writer in self._tracks.values():
             writer.interrupt()
+        self._left.clear()
         self._lines.append(_Pending(Paused(reason), now, 0))
         self._try(lambda: self._write_lines(now))
         self._try(lambda: self._sync_log(now))
@@ -387,6 +391,8 @@ class Journal:
         }
         for orphan in unlogged(self._folder, self._files, logged):
             if (line := adopt(orphan, self._files)) is not None:
+                # What was in memory, or torn, is missing as well.
+                self._paused_at = min(self._paused_at, line.ends_at)
                 self.log(line, now)
 
     def _tell_pause(self, now: float) -> None:

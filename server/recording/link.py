@@ -51,6 +51,7 @@ class WriterLink:
         self._launched = asyncio.Event()
         self._ended = asyncio.Event()
         self._base = 0
+        self._was_ok = False
         self._heard_at = 0.0
         self._dropping_since: float | None = None
         self._loop = asyncio.get_running_loop()
@@ -154,6 +155,7 @@ class WriterLink:
     def _on_ack(self, ack: Ack) -> None:
         self._heard_at = self._clock.now()
         stats = self._stats
+        self._was_ok = self._was_ok or ack.state == "ok"
         last = self._base + ack.acked
         self._backlog.ack(last)
         while self._closing and self._closing[0][0] <= self._backlog.acked:
@@ -212,6 +214,7 @@ class WriterLink:
             opened=self._settings.opened,
             limits=self._limits,
             replaying=self._stats.restarts > 0,
+            after_stop=self._settings.opened is None and not self._was_ok,
             tracks=tuple(self._tracks.values()),
         )
         process.send(frame(Kind.HELLO, 0, self._backlog.first_at(now), _encode(hello)))

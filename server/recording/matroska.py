@@ -13,9 +13,10 @@ from typing import Final
 import msgspec
 
 from server.recording.frames import StreamFormat
-from server.recording.payload_opus import PRE_SKIP
 
 TIMESTAMP_SCALE_NS: Final = 1_000_000
+_SEEK_PRE_ROLL_NS: Final = 80_000_000
+"""How long an Opus decoder needs to be in tune (RFC 7845 4.6)."""
 _MAX_CLUSTER_SPAN_MS: Final = 30_000
 """A block's timestamp is 16 bits beside its cluster's."""
 _EPOCH_2001_S: Final = 978_307_200
@@ -159,7 +160,7 @@ def _tracks(stream: StreamFormat, name: str) -> bytes:
     if stream.width:
         fields.append(element(0xE0, _number(0xB0, stream.width), _number(0xBA, stream.height)))
     else:
-        fields += [_number(0x56AA, PRE_SKIP * 1_000_000_000 // 48_000), _number(0x56BB, 80_000_000)]
+        fields.append(_number(0x56BB, _SEEK_PRE_ROLL_NS))
         fields.append(element(0xE1, _float(0xB5, 48_000.0), _number(0x9F, 2)))
     return element(TRACKS, element(0xAE, *fields))
 
@@ -216,12 +217,12 @@ class Scan(msgspec.Struct):
 def scan(data: bytes) -> Scan | None:
     """Look through a file this module wrote, however it was cut. None: not even its head is whole."""
     reader = _Reader(data)
+    found = Scan(0.0, "", b"", 0, 0, 0)
     try:
         identifier, start, size = reader.head(0)
         segment, inside, declared = reader.head(start + size)
         if identifier != EBML or segment != SEGMENT:
             return None
-        found = Scan(0.0, "", b"", 0, 0, 0)
         offset = inside
         while True:
             identifier, start, size = reader.head(offset)

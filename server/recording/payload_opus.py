@@ -2,9 +2,9 @@
 
 from server.recording.frames import Built, StreamFormat
 
-PRE_SKIP = 312
-"""Samples at 48 kHz that a decoder throws away at the start: libopus' own delay is 6.5 ms."""
-_HEAD = b"OpusHead" + bytes((1, 2)) + PRE_SKIP.to_bytes(2, "little") + (48_000).to_bytes(4, "little") + b"\0\0\0"
+_PRE_SKIP = 0
+"""A segment begins in mid-stream: nothing of it is the encoder's run-up, and what a listener heard is kept."""
+_HEAD = b"OpusHead" + bytes((1, 2)) + _PRE_SKIP.to_bytes(2, "little") + (48_000).to_bytes(4, "little") + b"\0\0\0"
 FORMAT = StreamFormat("opus", "A_OPUS", _HEAD)
 
 _FRAME_MS = (10, 20, 40, 60) * 3 + (10, 20) * 2 + (2.5, 5, 10, 20) * 4

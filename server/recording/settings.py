@@ -22,7 +22,7 @@ class WriterLimits(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     segment_s: float = 60.0
-    keyframe_ahead_s: float = 4.0
+    keyframe_ahead_s: float = 3.0
     flush_s: float = 0.25
     sync_s: float = 1.0
     reorder_s: float = 0.3

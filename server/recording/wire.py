@@ -42,13 +42,15 @@ class TrackOpening(msgspec.Struct, frozen=True):
 
 class Hello(msgspec.Struct, frozen=True):
     """Payload of HELLO. ``replaying``: an earlier writer of this server died, and what it may not have written follows.
-    ``tracks``: open where the frames that follow begin."""
+    ``after_stop``: the recording stood still until now, and the log shall say so. ``tracks``: open where the frames
+    that follow begin."""
 
     folder: str
     key_path: str
     opened: Opened | None
     limits: WriterLimits
     replaying: bool = False
+    after_stop: bool = False
     tracks: tuple[TrackOpening, ...] = ()
 
 

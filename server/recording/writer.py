@@ -72,6 +72,10 @@ class Writer:
             _logger.exception("the recording cannot be written")
             self._say_goodbye(Ack(acked=0, state="failed", detail=error.detail))
             return 1
+        except OSError:
+            # No folder, or another writer's: the server starts a new one by and by.
+            _logger.exception("the recording cannot be written now")
+            return 1
         return 0
 
     def _turn(self) -> bool:
@@ -163,19 +167,16 @@ class Writer:
 
 
 def _lock_folder(folder: Path) -> int:
-    """Two writers never write one recording: an earlier one may still be finishing. Raises DiemcauError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise DiemcauError("recording_unwritable", f"{folder}: {error.strerror}") from error
+    """Two writers never write one recording: an earlier one may still be finishing. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     deadline = time.monotonic() + _LOCK_S
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
-                raise DiemcauError("recording_busy", f"{folder} is being written by another process") from None
+                raise
             time.sleep(0.02)
         else:
             return descriptor

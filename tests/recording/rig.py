@@ -14,8 +14,8 @@ from server.recording.keys import SigningKey
 from server.recording.log import read_log
 from server.recording.settings import WriterLimits
 from server.recording.track import TrackDescription
-from server.recording.wire import Hello, TrackOpening
-from tests.recording.sources import ALL, Camera, Microphone, Sent
+from server.recording.wire import Hello
+from tests.recording.sources import ALL, Camera, Microphone
 from tests.support.tones import loudest
 
 STEP_S = 0.02
@@ -36,6 +36,7 @@ def hello(folder: Path, limits: WriterLimits = SMALL, *, again: bool = False, re
         opened=None if again else opened(folder),
         limits=limits,
         replaying=replaying,
+        after_stop=again and not replaying,
     )
 
 
@@ -50,11 +51,12 @@ class Rig:
         *,
         now: float = START_AT,
         again: bool = False,
+        replaying: bool = False,
     ) -> None:
         self.folder = folder / "rec_test"
         self.now = now
         self.index = 0
-        self.journal = Journal(hello(folder, limits, again=again), files or RealFiles(), now)
+        self.journal = Journal(hello(folder, limits, again=again, replaying=replaying), files or RealFiles(), now)
         self.sources: dict[int, Microphone | Camera] = {}
         self.next_frame: dict[int, float] = {}
         self.wishes: list[tuple[float, int]] = []
@@ -168,7 +170,3 @@ def read_media(path: Path) -> tuple[list[float], list[int], np.ndarray[tuple[int
                 assert isinstance(frame, av.AudioFrame)
                 pcm.append(frame.to_ndarray().mean(axis=0).astype(np.float32))
     return times, brightness, np.concatenate(pcm) if pcm else np.zeros(0, np.float32)
-
-
-def all_packets(sent: list[Sent]) -> list[bytes]:
-    return [packet.data for packet in sent]
