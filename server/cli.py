@@ -1,4 +1,4 @@
-"""argv -> what to run: ``diemcau serve | demo | bots``."""
+"""argv -> what to run: ``diemcau serve | demo | bots | recordings``."""
 
 import argparse
 import asyncio
@@ -18,6 +18,7 @@ from server.clock import SystemClock
 from server.config import load_config
 from server.demo.fill import DemoResult, fill_demo
 from server.errors import DiemcauError
+from server.recording.commands import add_recordings_parser
 
 _DEMO_FILE = "demo.json"
 
@@ -65,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     bots.add_argument("--data", type=Path, default=Path("data"), help="the folder that `diemcau demo` filled")
     bots.add_argument("--tokens", type=Path, metavar="FILE", help="sign-ins from here; else --data's demo.json")
     bots.set_defaults(run=_bots)
+
+    add_recordings_parser(commands)
     return parser
 
 

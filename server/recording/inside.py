@@ -36,6 +36,11 @@ def open_inside(folder: Path, name: str) -> Iterator[BinaryIO]:
         yield file
 
 
+def size_of(file: BinaryIO) -> int:
+    """The octets of an open file."""
+    return os.fstat(file.fileno()).st_size
+
+
 def parts_of(name: str) -> tuple[str, ...]:
     """The steps of a relative name. Raises NotPlain for any that is absolute, empty or leads elsewhere."""
     path = PurePosixPath(name)

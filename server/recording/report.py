@@ -30,6 +30,7 @@ class Report(msgspec.Struct, frozen=True):
     trusted: bool | None
     closed: bool
     lines: int
+    started_at: float | None
     segments: int
     octets: int
     seconds: float

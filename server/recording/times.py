@@ -22,19 +22,19 @@ class Times:
     """Remembers what a line's times are measured by. Memory: one number a track."""
 
     def __init__(self) -> None:
-        self._first: float | None = None
+        self.started_at: float | None = None
         self._latest = 0.0
         self._ends: dict[tuple[str, str], float] = {}
 
     @property
     def seconds(self) -> float:
         """From the first line to the latest so far."""
-        return 0.0 if self._first is None else max(0.0, self._latest - self._first)
+        return 0.0 if self.started_at is None else max(0.0, self._latest - self.started_at)
 
     def impossible(self, line: Line) -> list[str]:
         """What is wrong with the times of the next line, in words."""
-        if self._first is None:
-            self._first = self._latest = line.at
+        if self.started_at is None:
+            self.started_at = self._latest = line.at
         if isinstance(line.event, Resumed | Repaired):
             self._latest = line.at
             self._ends.clear()

@@ -15,7 +15,7 @@ import msgspec
 
 from server.errors import InvalidInput
 from server.recording.events import Closed, Gap, Line, Opened, SegmentClosed
-from server.recording.inside import NotPlain, hash_of, open_inside, plain_files
+from server.recording.inside import NotPlain, hash_of, open_inside, plain_files, size_of
 from server.recording.keys import PUBLIC_KEY_FILE, PublicKey, verify_document
 from server.recording.log import LOG_FILE, MAX_LINE_OCTETS, LogDamaged, LogReader, decode_line
 from server.recording.report import Finding, Report
@@ -91,6 +91,7 @@ class _Check:
             trusted=self._is_trusted(self._key) if self._trusted else None,
             closed=self._closed,
             lines=self._lines,
+            started_at=self._times.started_at,
             segments=self._segment_lines,
             octets=sum(segment.octets for segment in self._segments.values()),
             seconds=self._times.seconds,
@@ -185,14 +186,12 @@ class _Check:
     def _look_at_segment(self, name: str, segment: SegmentClosed) -> None:
         try:
             with open_inside(self._folder, name) as file:
-                sha256, octets = hash_of(file)
+                if (octets := size_of(file)) != segment.octets:
+                    self._find("segment_size", f"{octets} octets instead of {segment.octets}", name)
+                elif (sha256 := hash_of(file)[0]) != segment.sha256:
+                    self._find("segment_changed", f"SHA-256 {sha256} instead of {segment.sha256}", name)
         except OSError as error:
             self._find_error("segment_missing", error, name)
-            return
-        if octets != segment.octets:
-            self._find("segment_size", f"{octets} octets instead of {segment.octets}", name)
-        elif sha256 != segment.sha256:
-            self._find("segment_changed", f"SHA-256 {sha256} instead of {segment.sha256}", name)
 
     def _look_for_strangers(self) -> None:
         for name, plain in self._names_below(TRACKS_FOLDER):
@@ -206,7 +205,11 @@ class _Check:
         manifest = self._film_manifest()
         try:
             with open_inside(self._folder, FILM_FILE) as file:
-                sha256, octets = hash_of(file)
+                if isinstance(manifest, FilmManifest):
+                    if size_of(file) != manifest.octets or hash_of(file)[0] != manifest.sha256:
+                        self._find("film_changed", f"is not the film that {FILM_MANIFEST_FILE} describes", FILM_FILE)
+                    if manifest.log_sha256 != self._log_sha256:
+                        self._find("film_of_another_log", f"was made from another {LOG_FILE}", FILM_MANIFEST_FILE)
         except FileNotFoundError:
             if manifest is not None:
                 self._find("film_missing", f"{FILM_MANIFEST_FILE} describes it", FILM_FILE)
@@ -214,12 +217,7 @@ class _Check:
         except OSError as error:
             self._find_error("film_missing", error, FILM_FILE)
             return False
-        if isinstance(manifest, FilmManifest):
-            if (octets, sha256) != (manifest.octets, manifest.sha256):
-                self._find("film_changed", f"is not the film that {FILM_MANIFEST_FILE} describes", FILM_FILE)
-            if manifest.log_sha256 != self._log_sha256:
-                self._find("film_of_another_log", f"was made from another {LOG_FILE}", FILM_MANIFEST_FILE)
-        elif manifest is None:
+        if manifest is None:
             self._find("film_manifest_missing", f"nothing says what {FILM_FILE} must be", FILM_MANIFEST_FILE)
         return True
 
