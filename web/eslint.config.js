@@ -23,10 +23,13 @@ export default tseslint.config(
   },
   {
     // These rooms are told everything: no page, no framework.
-    files: ['src/protocol/**/*.ts'],
+    files: ['src/protocol/**/*.ts', 'src/film/**/*.ts'],
     rules: {
       'no-restricted-globals': ['error', 'document', 'window', 'localStorage', 'navigator'],
-      'no-restricted-imports': ['error', { patterns: ['vue', 'vue-*', '*.vue', '../ui/*', '../meeting/*'] }],
+      'no-restricted-imports': [
+        'error',
+        { patterns: ['vue', 'vue-*', '*.vue', '../app/*', '../ui/*', '../meeting/*', '../archive/*'] },
+      ],
     },
   },
   prettier,

@@ -9,7 +9,8 @@ export default defineConfig({
     __INTLIFY_PROD_DEVTOOLS__: 'false',
   },
   build: {
-    outDir: '../server/static',
+    // publish.js puts it into ../server/static when it is whole.
+    outDir: 'node_modules/.diemcau-client',
     emptyOutDir: true,
     // The server's content security policy knows no data: fonts or scripts.
     assetsInlineLimit: 0,

@@ -36,3 +36,13 @@ export function timeOfDay(unix_s: number): string {
     unix_s * 1000,
   )
 }
+
+/** "24/11/2026" of Unix seconds. */
+export function dateText(unix_s: number, locale: string): string {
+  return new Intl.DateTimeFormat(locale === 'en' ? 'en-GB' : 'vi-VN', {
+    timeZone: ZONE,
+    day: '2-digit',
+    month: '2-digit',
+    year: 'numeric',
+  }).format(unix_s * 1000)
+}

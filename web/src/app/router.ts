@@ -32,6 +32,13 @@ export const router = createRouter({
       component: () => import('../pages/MeetingPage.vue'),
       props: true,
     },
+    { path: '/archive', name: 'archive', component: () => import('../pages/ArchivePage.vue') },
+    {
+      path: '/archive/:id',
+      name: 'recording',
+      component: () => import('../pages/RecordingPage.vue'),
+      props: true,
+    },
     { path: '/:rest(.*)*', redirect: '/meetings' },
   ],
 })

@@ -40,3 +40,10 @@ export const session = {
     asked = true
   },
 }
+
+const ARCHIVE_ROLES = ['archivist', 'administrator', 'operator', 'chair']
+
+/** Whom the way to the archive is shown; what is in it for them, the server decides. */
+export function mayVisitArchive(who: Me | null): boolean {
+  return who?.roles.some((role) => ARCHIVE_ROLES.includes(role)) ?? false
+}

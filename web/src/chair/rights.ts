@@ -14,6 +14,8 @@ const ONLY_ACTING: ReadonlySet<CommandType> = new Set<CommandType>([
   'mute_all',
   'unmute_by_right',
   'set_mode',
+  'start_recording',
+  'stop_recording',
   'end_meeting',
 ])
 

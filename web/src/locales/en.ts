@@ -1,3 +1,4 @@
+import { archiveEn } from './archive.en'
 import type { Messages } from './vi'
 
 export const en: Messages = {
@@ -392,6 +393,37 @@ export const en: Messages = {
     tenSeconds: '10 seconds left.',
     extended: 'Your time was extended.',
   },
+  archive: archiveEn,
+  nav: { label: 'Pages', meetings: 'Meetings', archive: 'Archive' },
+  recording: {
+    on: 'Recording',
+    onFor: 'Recording, for {time} now',
+    short: 'Rec',
+    paused: 'Recording paused: {reason}',
+    pausedShort: 'Paused',
+    reasons: { disk_full: 'the disk is full', disk_error: 'the disk fails', other: 'there is trouble' },
+    title: 'Recording',
+    start: 'Start recording',
+    stop: 'Stop recording',
+    stopTitle: 'Stop recording?',
+    stopBody: 'This recording ends and is signed. “Start recording” begins a new one.',
+    hint: 'Every endpoint sees the sign “Recording”.',
+    hoursLeft: 'About {hours} hours can still be recorded.',
+    lessThanHour: 'Less than an hour can still be recorded.',
+    full: 'The disk is full: nothing more can be recorded.',
+    announceOn: 'The meeting is being recorded from now on.',
+    announceOff: 'The recording has stopped.',
+    announcePaused: 'The recording is paused: {reason}. The meeting goes on.',
+    announceResumed: 'The recording goes on.',
+  },
+  alarms: {
+    recording_stalled:
+      'Recording is late: the writing process does not answer. The server is dealing with it.',
+    recording_paused: 'Recording is paused. The meeting goes on, but this part is not recorded.',
+    disk_low: 'The disk for recordings is nearly full. Please make room.',
+    disk_full: 'The disk for recordings is full. Recording stops until there is room.',
+    recorder_restarted: 'The writing process was restarted. The gap is marked in the recording.',
+  },
   errors: {
     generic: 'That could not be done ({code}).',
     connection_lost: 'The connection was lost. Nothing was done.',
@@ -433,5 +465,19 @@ export const en: Messages = {
     bad_sdp: 'This browser cannot connect picture and sound. Use a recent Chrome, Edge or Firefox.',
     store_unavailable: 'The server cannot store anything right now. Try again in a few seconds.',
     screen_failed: 'The screen could not be presented.',
+    already_recording: 'The meeting is being recorded already.',
+    not_recording: 'The meeting is not being recorded.',
+    recording_unknown: 'There is no such recording in your scope.',
+    recording_destroyed: 'The recording was destroyed.',
+    still_recording: 'It is still being recorded. Please wait until it has ended.',
+    legal_hold: 'The recording is under a legal hold and cannot be destroyed.',
+    not_rendered: 'The film is not ready yet.',
+    not_destroyed: 'The recording was not destroyed.',
+    retention_class_unknown: 'There is no such retention class.',
+    reason_missing: 'A reason is needed to place or lift a legal hold.',
+    too_many_verifications: 'Another recording is being verified. Try again in a few minutes.',
+    invalid_query: 'The search is too long, or a filter makes no sense.',
+    invalid_day: 'That is no day.',
+    body_too_large: 'The file is too large.',
   },
 }

@@ -1,3 +1,5 @@
+import { archiveVi } from './archive.vi'
+
 /** Vietnamese is the first language: en.ts follows the shape of this file. Words are those of Quyết định 25/2021. */
 export const vi = {
   product: {
@@ -391,6 +393,37 @@ export const vi = {
     tenSeconds: 'Còn 10 giây.',
     extended: 'Thời gian phát biểu của bạn được kéo dài.',
   },
+  archive: archiveVi,
+  nav: { label: 'Các trang', meetings: 'Cuộc họp', archive: 'Lưu trữ' },
+  recording: {
+    on: 'Đang ghi hình',
+    onFor: 'Đang ghi hình, đã ghi {time}',
+    short: 'Ghi',
+    paused: 'Tạm dừng ghi: {reason}',
+    pausedShort: 'Dừng ghi',
+    reasons: { disk_full: 'hết dung lượng', disk_error: 'lỗi ổ đĩa', other: 'có trục trặc' },
+    title: 'Ghi hình',
+    start: 'Bắt đầu ghi hình',
+    stop: 'Dừng ghi hình',
+    stopTitle: 'Dừng ghi hình?',
+    stopBody: 'Bản ghi này khép lại và được ký. Bấm “Bắt đầu ghi hình” lần nữa sẽ mở một bản ghi mới.',
+    hint: 'Mọi điểm cầu đều thấy dòng “Đang ghi hình”.',
+    hoursLeft: 'Ổ đĩa còn ghi được khoảng {hours} giờ.',
+    lessThanHour: 'Ổ đĩa còn ghi được chưa đến 1 giờ.',
+    full: 'Ổ đĩa đã đầy: không ghi thêm được.',
+    announceOn: 'Cuộc họp bắt đầu được ghi hình.',
+    announceOff: 'Đã dừng ghi hình.',
+    announcePaused: 'Tạm dừng ghi hình: {reason}. Cuộc họp vẫn tiếp tục.',
+    announceResumed: 'Ghi hình trở lại.',
+  },
+  /** By the alarm's code; an alarm without words shows the server's own detail. */
+  alarms: {
+    recording_stalled: 'Ghi hình bị chậm: tiến trình ghi chưa trả lời. Máy chủ đang tự xử lý.',
+    recording_paused: 'Tạm dừng ghi hình. Cuộc họp vẫn tiếp tục nhưng đoạn này không được ghi.',
+    disk_low: 'Ổ đĩa ghi hình sắp đầy. Hãy giải phóng dung lượng.',
+    disk_full: 'Ổ đĩa ghi hình đã đầy. Ghi hình dừng cho đến khi có chỗ trống.',
+    recorder_restarted: 'Tiến trình ghi hình vừa khởi động lại. Đoạn thiếu đã được đánh dấu trong bản ghi.',
+  },
   /** By the stable codes of docs/protocol.md; the rest get `generic`. */
   errors: {
     generic: 'Không thực hiện được ({code}).',
@@ -433,6 +466,20 @@ export const vi = {
     bad_sdp: 'Trình duyệt này không kết nối được hình và tiếng. Hãy dùng Chrome, Edge hoặc Firefox mới.',
     store_unavailable: 'Máy chủ chưa ghi được dữ liệu. Hãy thử lại sau ít giây.',
     screen_failed: 'Không trình chiếu được màn hình.',
+    already_recording: 'Cuộc họp đang được ghi rồi.',
+    not_recording: 'Cuộc họp không được ghi lúc này.',
+    recording_unknown: 'Không tìm thấy bản ghi này trong phạm vi của bạn.',
+    recording_destroyed: 'Bản ghi đã bị tiêu hủy.',
+    still_recording: 'Bản ghi còn đang ghi. Hãy đợi ghi xong.',
+    legal_hold: 'Bản ghi đang có lệnh giữ, không tiêu hủy được.',
+    not_rendered: 'Video chưa dựng xong.',
+    not_destroyed: 'Bản ghi chưa bị tiêu hủy.',
+    retention_class_unknown: 'Không có thời hạn bảo quản này.',
+    reason_missing: 'Phải nêu lý do khi đặt hoặc bỏ lệnh giữ.',
+    too_many_verifications: 'Đang có bản ghi khác được kiểm tra. Hãy thử lại sau ít phút.',
+    invalid_query: 'Ô tìm quá dài hoặc bộ lọc không hợp lệ.',
+    invalid_day: 'Ngày không hợp lệ.',
+    body_too_large: 'Tệp quá lớn.',
   },
 }
 

@@ -33,6 +33,7 @@ const meeting: MeetingView = {
   ended: false,
   acting_chair: null,
   moderators: [],
+  recording: null,
 }
 
 export function roomView(over: Partial<RoomView> = {}): RoomView {
