@@ -1,0 +1,1 @@
+"""Janus's VideoRoom under the same load as Diemcau."""
