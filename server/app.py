@@ -3,14 +3,14 @@
 import asyncio
 import logging
 import signal
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
 
 from server.archive.archive import Archive
 from server.clock import SystemClock
-from server.config import Config, RecordingConfig
+from server.config import Config
 from server.directory.accounts import Accounts
 from server.directory.endpoints import Endpoints
 from server.directory.first_start import Credentials, ensure_administrator
@@ -61,17 +61,17 @@ class Server:
         self.clock = SystemClock()
         self.store = store_for(data_dir, config)
         self.media = MediaPlane(self.clock, config.media, host=media.host, port=media.port)
-        recordings_dir = recordings_dir_of(data_dir, config)
+        recordings_dir, key_path = recordings_dir_of(data_dir, config), data_dir / SIGNING_KEY_FILE
         self.archive = Archive(
             self.store,
             data_dir,
             self.clock,
             config.archive,
-            RecordingConfig(),
+            config.recording,
             recordings_dir=recordings_dir,
-            key_path=data_dir / SIGNING_KEY_FILE,
+            key_path=key_path,
         )
-        recordings = replace(RecordingHouse.below(data_dir, self.archive), folder=recordings_dir)
+        recordings = RecordingHouse.at(recordings_dir, key_path, self.archive, config.recording)
         shelf, journal = MeetingShelf(self.store, config), Journal(self.store)
         self.hub = Hub(shelf, journal, self.media, self.clock, config, recordings)
         self.accounts = Accounts(self.store, config.http)

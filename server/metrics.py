@@ -46,7 +46,6 @@ class ServerCollector(Collector):
         for name, text, value in (
             ("backlog_octets", "Octets not yet known to be on the disk", sum(it.backlog_octets for it in running)),
             ("dropped_packets", "Packets that were never written", sum(it.dropped_packets for it in running)),
-            ("recorded_packets", "Packets given to the writers", sum(it.recorded_packets for it in running)),
             ("written_octets", "Octets written", sum(it.written_octets for it in running)),
             ("writer_restarts", "Writers that had to be replaced", sum(it.restarts for it in running)),
         ):

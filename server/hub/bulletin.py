@@ -1,8 +1,10 @@
 """What the control centre is told beside the room itself: every line's figures and the server's own alarms."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
+from server.clock import Clock
 from server.hub.people import People, may_moderate
 from server.hub.ports import LineReport, Link, Listener
 from server.hub.roads import Roads
@@ -18,9 +20,12 @@ _RECORDER_ALARMS = {
 class Bulletin:
     """Moderators and operators get all links that changed, an endpoint its own, every two seconds."""
 
-    def __init__(self, people: People, roads: Roads) -> None:
+    def __init__(self, people: People, roads: Roads, clock: Clock, hours_low: Callable[[], float | None]) -> None:
+        """``hours_low``: the hours left on the recordings' disk where that is too few, else None."""
         self._people = people
         self._roads = roads
+        self._clock = clock
+        self._hours_low = hours_low
         self._links: dict[str, Link] = {}
         self._alarms: dict[str, tuple[str, str, float, bool]] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -53,6 +58,13 @@ class Bulletin:
             elif code in self._alarms:
                 self.raise_alarm(code, "", now, False)
 
+    def _watch_disk(self) -> None:
+        hours, now = self._hours_low(), self._clock.now()
+        if hours is not None and "disk_low" not in self._alarms:
+            self.raise_alarm("disk_low", f"{hours:.1f}", now, True)
+        elif hours is None and "disk_low" in self._alarms:
+            self.raise_alarm("disk_low", "", now, False)
+
     def greet(self, listener: Listener) -> None:
         """Tell a moderator who just came what is known already."""
         for alarm in self._alarms.values():
@@ -64,6 +76,7 @@ class Bulletin:
         self._timer = None
         if not self._people:
             return
+        self._watch_disk()
         reports = {each.actor.seat_id: each.line_report for each in self._people if each.actor.seat_id is not None}
         links = {
             seat_id: _complete(self._roads.link(seat_id), reports.get(seat_id))

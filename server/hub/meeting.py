@@ -75,7 +75,7 @@ class LiveMeeting:
         self._crier = Crier(room, self._people)
         self._roads = Roads(room, media, clock, self._watching)
         self._sessions = Sessions(meeting_id, media, self._roads, config.media)
-        self._bulletin = Bulletin(self._people, self._roads)
+        self._bulletin = Bulletin(self._people, self._roads, clock, lambda: self._recorder.hours_low)
         self._writer = JournalWriter(journal, meeting_id, clock, self._bulletin.raise_alarm)
         self._recorder = Recorder(room, meeting_id, self._roads, media, clock, recordings, self._recorder_says)
         self._roads.on_refreshed = self._recorder.feed

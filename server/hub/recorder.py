@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Final, Protocol, Self
 
 from server.clock import Clock
+from server.config import RecordingConfig
 from server.hub.roads import Roads
 from server.media import MediaPlane
 from server.recording.chronicle import Chronicle, Section, entry_of
-from server.recording.events import FORMAT, Opened, Resumed
-from server.recording.keys import SIGNING_KEY_FILE, SigningKey
+from server.recording.events import FORMAT, Opened
+from server.recording.keys import SigningKey
 from server.recording.link import WriterLimits, WriterLink, WriterSettings, WriterStats
 from server.room.room import Room
 from server.room.views import FloorView, MeetingView, RecordingView
@@ -57,14 +58,19 @@ class RecordingHouse:
     key_path: Path
     public_key: str
     shelf: RecordingShelf
-    limits: WriterLimits = WriterLimits()
+    config: RecordingConfig = RecordingConfig()
 
     @classmethod
-    def below(cls, data_dir: Path, shelf: RecordingShelf, limits: WriterLimits = WriterLimits()) -> Self:  # noqa: B008 - frozen
-        """In a data folder's ``recordings``; the key is made at first use. Raises Unavailable."""
-        key_path = data_dir / SIGNING_KEY_FILE
-        public_key = SigningKey.load_or_make(key_path).public_base64
-        return cls(data_dir / "recordings", key_path, public_key, shelf, limits)
+    def at(cls, folder: Path, key_path: Path, shelf: RecordingShelf, config: RecordingConfig) -> Self:
+        """The key is made at first use. Raises Unavailable("signing_key_unreadable")."""
+        return cls(folder, key_path, SigningKey.load_or_make(key_path).public_base64, shelf, config)
+
+    @property
+    def limits(self) -> WriterLimits:
+        config = self.config
+        return WriterLimits(
+            full_octets=config.full_octets, resume_octets=config.resume_octets, usual_bps=config.usual_bps
+        )
 
 
 @dataclass(slots=True)
@@ -122,6 +128,12 @@ class Recorder:
     def stats(self) -> WriterStats | None:
         """How the writing goes; None while nothing is recorded."""
         return self._run.link.stats if self._run is not None else None
+
+    @property
+    def hours_low(self) -> float | None:
+        """The hours left on the disk where that is too few; None while there are enough, or nothing is recorded."""
+        hours_left = self._run.link.stats.hours_left if self._run is not None else None
+        return hours_left if hours_left is not None and hours_left < self._house.config.low_hours else None
 
     def resume(self) -> None:
         """After a restart of the server: a recording that ran goes on in the same entry."""
@@ -212,8 +224,6 @@ class Recorder:
         run = self._run = _Run(recording.recording_id, WriterLink(settings, self._clock, self))
         self._spawn(self._start(run, recording.since))
         now = self._clock.now()
-        if is_known:
-            run.link.event(Resumed("server_stopped"), now)
         for event in self._chronicle.resume(view) if is_known else self._chronicle.begin(view):
             run.link.event(event, now)
         self._tap_holders()

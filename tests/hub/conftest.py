@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from server.clock import SystemClock
-from server.config import Config, FloorConfig
+from server.config import Config, FloorConfig, RecordingConfig
 from server.demo.fill import fill_demo
 from server.demo.result import DemoResult
 from server.directory.passwords import Passwords
@@ -35,7 +35,8 @@ async def hall(province: tuple[Path, DemoResult], tmp_path: Path) -> AsyncIterat
     file, demo = province
     shutil.copy(file, tmp_path / "diemcau.sqlite3")
     # Leases of a few milliseconds: their end is waited for as an event, never slept for.
-    hall = Hall(tmp_path / "diemcau.sqlite3", demo, Config(floor=FloorConfig(lease_s=0.05, chair_grace_s=0.02)))
+    floor, recording = FloorConfig(lease_s=0.05, chair_grace_s=0.02), RecordingConfig(low_hours=1e9)
+    hall = Hall(tmp_path / "diemcau.sqlite3", demo, Config(floor=floor, recording=recording))
     await hall.start()
     yield hall
     await hall.stop()

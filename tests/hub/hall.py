@@ -10,6 +10,7 @@ from server.demo.result import DemoResult
 from server.hub import Attendance, Feed, Hub, Link, RecordingHouse
 from server.hub.ports import Section
 from server.media import MediaPlane
+from server.recording.keys import SIGNING_KEY_FILE
 from server.room.commands import Actor, MeetingRole
 from server.room.views import ChatView, FloorView, Presence, SeatView
 from server.store.journal import Journal
@@ -87,6 +88,7 @@ class Hall:
         self._config = config
         self.clock = SystemClock()
         self.book = RecordingBook()
+        self.recordings = file.parent / "recordings"
 
     async def start(self) -> None:
         self.store = Store(sqlite_url(self._file))
@@ -94,7 +96,9 @@ class Hall:
         self.media = MediaPlane(self.clock, self._config.media, host="127.0.0.1", port=0)
         await self.media.start()
         shelf = MeetingShelf(self.store, self._config)
-        recordings = RecordingHouse.below(self._file.parent, self.book)
+        recordings = RecordingHouse.at(
+            self.recordings, self._file.parent / SIGNING_KEY_FILE, self.book, self._config.recording
+        )
         self.hub = Hub(shelf, Journal(self.store), self.media, self.clock, self._config, recordings)
         await self.hub.start()
 

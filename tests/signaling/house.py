@@ -85,7 +85,7 @@ class House:
             recordings_dir=folder / "recordings",
             key_path=folder / SIGNING_KEY_FILE,
         )
-        recordings = RecordingHouse.below(folder, self.archive)
+        recordings = RecordingHouse.at(folder / "recordings", folder / SIGNING_KEY_FILE, self.archive, config.recording)
         shelf, journal = MeetingShelf(self.store, config), Journal(self.store)
         self.hub = Hub(shelf, journal, self.media, self.clock, config, recordings)
         self.registry = CollectorRegistry()
