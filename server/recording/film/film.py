@@ -63,7 +63,7 @@ class Film:
     """The film of the recording in ``folder``. Not for a running event loop: it decodes and encodes. Call ``close``.
 
     ``key`` signs the manifest; None: only pieces can be made. ``step`` is told before each step what comes (tests kill
-    there).
+    there). ``busy`` is called at every picture.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class Film:
         *,
         files: Files | None = None,
         step: Callable[[str], None] = lambda _: None,
+        busy: Callable[[], None] = lambda: None,
     ) -> None:
         """Raises LogDamaged, InvalidInput or OSError where there is no log to make a film of."""
         self._folder = folder
@@ -82,7 +83,7 @@ class Film:
         self._material = Material(folder)
         self._work = folder / WORK_FOLDER
         self._pieces = self._work / "pieces"
-        self._maker = PieceMaker(folder, self._pieces, self._files)
+        self._maker = PieceMaker(folder, self._pieces, self._files, busy)
 
     @property
     def pieces(self) -> int:
@@ -99,7 +100,11 @@ class Film:
         """The file of piece ``number`` (from 0), made if missing. Raises NotFound (``no_such_piece``), OSError."""
         if not 0 <= number < self.pieces:
             raise NotFound("no_such_piece", f"the film has {self.pieces} pieces")
-        return self._maker.make(self._material.plan(number))
+        plan = self._material.plan(number)
+        try:
+            return self._maker.make(plan)
+        except FileNotFoundError:  # the work folder went meanwhile: another process has finished the film
+            return self._maker.make(plan)
 
     def init(self) -> Path:
         """What players need before any piece. Raises OSError."""

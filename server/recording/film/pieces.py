@@ -5,7 +5,7 @@ The same plan gives the same octets: encoders run on one thread, scalers exactly
 
 import secrets
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -44,11 +44,12 @@ _IDR, _SPS, _PPS = 5, 7, 8
 class PieceMaker:
     """Makes pieces of one recording. Keeps source files open from piece to piece: call ``close``."""
 
-    def __init__(self, recording: Path, pieces: Path, files: Files) -> None:
-        """``pieces``: the folder to put them into; made when needed."""
+    def __init__(self, recording: Path, pieces: Path, files: Files, busy: Callable[[], None]) -> None:
+        """``pieces``: the folder to put them into; made when needed. ``busy`` is called at every picture."""
         self._recording = recording
         self._pieces = pieces
         self._files = files
+        self._busy = busy
         self._reels = Reels()
         self._painter = Painter(recording, self._reels)
 
@@ -58,7 +59,7 @@ class PieceMaker:
         if path.exists():
             return path
         audio = sound.encode(self._recording, plan.sources, plan.first_frame, plan.frames)
-        video = encode_pictures(self._painter.pictures(plan))
+        video = encode_pictures(self._pictures(plan))
         samples = Samples(video.pictures, video.keys, audio.frames)
         self._files.make_folder(self._pieces)
         init = self._pieces / INIT_FILE
@@ -70,6 +71,11 @@ class PieceMaker:
 
     def close(self) -> None:
         self._reels.close()
+
+    def _pictures(self, plan: PiecePlan) -> Iterator[VideoFrame]:
+        for frame in self._painter.pictures(plan):
+            self._busy()
+            yield frame
 
 
 class VideoPiece(msgspec.Struct, frozen=True):
