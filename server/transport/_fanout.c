@@ -15,7 +15,6 @@
 #include <sys/uio.h>
 
 #include "_fanout.h"
-#include "_rewrite.c"
 
 #ifndef FANOUT_SOURCE_DIGEST
 #define FANOUT_SOURCE_DIGEST ""
@@ -30,6 +29,9 @@
 #define SLOT_OCTETS 1664 /* a packet, what libsrtp may write behind it (148), rounded up to cache lines */
 #define MAX_MESSAGES_A_CALL 1024 /* UIO_MAXIOV: sendmmsg takes no more at once */
 #define NO_SLOT UINT32_MAX
+
+#include "_intake.c"
+#include "_rewrite.c"
 
 /* libsrtp's srtp_err_status_t that say "this number went out before": replay_fail, replay_old, pkt_idx_old. */
 static int is_repetition(int status) { return status == 9 || status == 10 || status == 26; }

@@ -6,7 +6,10 @@ enum {
     MAX_PACKET_OCTETS = 1500, /* as srtp.MAX_PACKET_OCTETS */
     MAX_RUN_DATAGRAMS = 32,   /* as udp.MAX_RUN_DATAGRAMS: half of what the kernel takes as one message */
     MAX_RUN_OCTETS = 60000,   /* as udp.MAX_RUN_OCTETS */
-    SENT_LOG_PACKETS = 2048   /* as sent_log.SENT_LOG_PACKETS */
+    SENT_LOG_PACKETS = 2048,  /* as sent_log.SENT_LOG_PACKETS */
+    INTAKE_MESSAGES = 16,     /* what one call takes in */
+    MAX_DATAGRAM_OCTETS = 2048, /* as udp.MAX_DATAGRAM_OCTETS: what is longer comes in cut off */
+    INTAKE_DATAGRAMS = 2048   /* 16 trains of 128, the longest that the kernel makes */
 };
 
 /* Mirror of server.sfu.flows.Flow; it stands in Flow.sent and is freed with the flow. */
@@ -91,5 +94,21 @@ int fanout_forward(struct fanout *fanout, const uint8_t *data, uint32_t length, 
                    double now);
 int fanout_flush(struct fanout *fanout, int fd, int can_segment);
 void fanout_forget(struct fanout *fanout, struct viewer *viewer);
+
+/* One datagram as it came in; both pointers are good until the next intake_receive. */
+struct datagram {
+    const char *data;
+    const char *address; /* struct sockaddr_in or sockaddr_in6 */
+    uint32_t octets;
+    uint32_t address_octets;
+};
+
+struct intake;
+
+struct intake *intake_new(void);
+void intake_free(struct intake *intake);
+struct datagram *intake_datagrams(struct intake *intake);
+int intake_keep_trains(int fd);
+int intake_receive(struct intake *intake, int fd, int *drained);
 
 const char *fanout_source_digest(void);

@@ -1,30 +1,15 @@
-"""The fan-out whose copies are made in C (`_fanout.c`): one call for an incoming packet, whoever takes it.
+"""The fan-out whose copies are made in C (`_fanout.c`): one call for an incoming packet, whoever takes it."""
 
-Importing this raises ImportError where the extension was not built, or was built from other sources than these.
-"""
-
-import socket
-import struct
-import sys
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from server.rtp.extensions import MAX_ONE_BYTE_LENGTH, abs_send_time
 from server.rtp.packet import RtpView
 from server.sfu.flows import Flow
-from server.transport._native import ffi, lib
 from server.transport.ice import Address
-from server.transport.native_sources import source_digest
+from server.transport.native import CData, ffi, lib, socket_address
 from server.transport.srtp import SrtpSession, protect_address
-
-if sys.platform != "linux":
-    raise ImportError("its socket addresses are laid out as Linux has them")
-if ffi.string(lib.fanout_source_digest()).decode() != source_digest():
-    raise ImportError("it was built from other sources")
-
-CData = Any
-"""A value of C's. Structs have their fields as attributes."""
 
 DROP_REASONS = ("not_connected", "oversize", "srtp_repeated", "srtp_malformed", "send_blocked", "send_failed")
 MAX_TABLES = 4_096
@@ -54,7 +39,7 @@ class _Viewer:
         return self._srtp is srtp
 
     def move(self, address: Address) -> None:
-        packed = _socket_address(address)
+        packed = socket_address(address)
         self.address = address
         self.struct.address = packed.ljust(28, b"\0")
         self.struct.address_length = len(packed)
@@ -189,15 +174,3 @@ def _mirror(flow: Flow) -> CData:
         mirror.log_octets = ffi.cast("uint32_t *", flow.sent_log.octets.buffer_info()[0])
     flow.sent = mirror
     return mirror
-
-
-def _socket_address(address: Address) -> bytes:
-    """``struct sockaddr_in`` or ``sockaddr_in6`` as Linux has them (28 octets at most)."""
-    host, port = address[0], address[1]
-    if ":" not in host:
-        return struct.pack("=H", socket.AF_INET) + struct.pack("!H4s8x", port, socket.inet_pton(socket.AF_INET, host))
-    flow_info, scope = (address[2], address[3]) if len(address) == 4 else (0, 0)
-    octets = socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
-    return (
-        struct.pack("=H", socket.AF_INET6) + struct.pack("!HI16s", port, flow_info, octets) + struct.pack("=I", scope)
-    )

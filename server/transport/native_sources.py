@@ -5,7 +5,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 HEADER = "_fanout.h"
-SOURCES = (HEADER, "_fanout.c", "_rewrite.c")
+SOURCES = (HEADER, "_fanout.c", "_intake.c", "_rewrite.c")
 
 
 def source_digest() -> str:

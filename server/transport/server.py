@@ -15,9 +15,9 @@ from server.config import MediaConfig
 from server.errors import NotFound, Unavailable
 from server.sfu.ports import PeerKey, TrackLabel
 from server.transport.answer import LocalDescription
+from server.transport.carriers import choose_carrier
 from server.transport.dtls import DtlsCertificate
 from server.transport.fanout import Fanout
-from server.transport.fanout_choice import choose_fanout
 from server.transport.forked_fanout import ForkedFanout
 from server.transport.handler import MediaHandler, OpenedPeer
 from server.transport.hosts import candidate_hosts
@@ -58,12 +58,13 @@ class MediaServer:
         self._by_ufrag: dict[str, Peer] = {}
         self._by_address: dict[Address, Peer] = {}
         self._next_key = 1
-        self._udp = UdpPort(clock, self._drops, self._on_datagram, self._on_drained)
+        carrier = choose_carrier(config.fanout)
+        self._udp = UdpPort(clock, self._drops, self._on_datagram, self._on_drained, carrier.open_intake)
         self._timer: asyncio.TimerHandle | None = None
         self._tcp = TcpPort(
             clock, self._drops, 2 * config.max_peers, self._on_datagram, self._on_drained, self._on_tcp_lost
         )
-        self.fanout: Fanout = ForkedFanout(choose_fanout(config.fanout, self._udp, self._drops), self._tcp, self._drops)
+        self.fanout: Fanout = ForkedFanout(carrier.open_fanout(self._udp, self._drops), self._tcp, self._drops)
 
     @property
     def drops(self) -> Counter[str]:

@@ -8,6 +8,7 @@ import struct
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 from server.clock import Clock
 from server.errors import Unavailable
@@ -32,6 +33,38 @@ _SOL_UDP, _UDP_SEGMENT = 17, 103
 _SEGMENT_SIZE = struct.Struct("=H")
 
 
+class Intake(Protocol):
+    """Takes datagrams off a socket, one at a time."""
+
+    @property
+    def has_more(self) -> bool:
+        """Whether it holds datagrams that the kernel will not announce again."""
+        ...
+
+    def take(self) -> tuple[bytes, Address] | None:
+        """The next datagram and its sender; None where there is none for now. Errors of the socket are counted."""
+        ...
+
+
+class PythonIntake:
+    """One system call a datagram."""
+
+    has_more = False
+
+    def __init__(self, sock: socket.socket, drops: Counter[str]) -> None:
+        self._socket = sock
+        self._drops = drops
+
+    def take(self) -> tuple[bytes, Address] | None:
+        while True:
+            try:
+                return self._socket.recvfrom(MAX_DATAGRAM_OCTETS)
+            except BlockingIOError:
+                return None
+            except OSError:  # an ICMP error of an earlier send; the socket itself is well
+                self._drops["receive_failed"] += 1
+
+
 class UdpPort:
     """A bound port. ``on_datagram`` gets each datagram, ``on_drained`` ends each wake-up; neither may raise."""
 
@@ -41,10 +74,13 @@ class UdpPort:
         drops: Counter[str],
         on_datagram: Callable[[bytes, Address], None],
         on_drained: Callable[[], None],
+        open_intake: Callable[[socket.socket, Counter[str]], Intake] = PythonIntake,
     ) -> None:
         self.socket: socket.socket | None = None
         self.can_segment = False
         """Whether the kernel has UDP_SEGMENT (Linux 4.18)."""
+        self._open_intake = open_intake
+        self._intake: Intake | None = None
         self._clock = clock
         self._drops = drops
         self._on_datagram = on_datagram
@@ -66,6 +102,7 @@ class UdpPort:
             sock.close()
             raise Unavailable("media_port_busy", f"UDP {host} port {port}: {error.strerror}") from error
         self.socket = sock
+        self._intake = self._open_intake(sock, self._drops)
         self.can_segment = _can_segment(sock)
         asyncio.get_running_loop().add_reader(sock.fileno(), self._read)
         bound: int = sock.getsockname()[1]
@@ -131,21 +168,19 @@ class UdpPort:
         return values[_MEMINFO_DROPS] if len(values) > _MEMINFO_DROPS else 0
 
     def _read(self) -> None:
-        sock, now = self.socket, self._clock.now
-        if sock is None:
+        intake, now = self._intake, self._clock.now
+        if self.socket is None or intake is None:
             return
         stop_at = now() + BATCH_S
         for _ in range(BATCH_DATAGRAMS):
-            try:
-                datagram, address = sock.recvfrom(MAX_DATAGRAM_OCTETS)
-            except BlockingIOError:
+            received = intake.take()
+            if received is None:
                 break
-            except OSError:  # an ICMP error of an earlier send; the socket itself is well
-                self._drops["receive_failed"] += 1
-                continue
-            self._on_datagram(datagram, address)
+            self._on_datagram(*received)
             if self.socket is None or now() >= stop_at:
                 break
+        if intake.has_more:
+            asyncio.get_running_loop().call_soon(self._read)
         self._on_drained()
 
 

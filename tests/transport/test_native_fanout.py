@@ -19,7 +19,7 @@ from server.transport import fanout, srtp, udp
 from server.transport.native_sources import source_digest
 from tests.transport.fanning import NOW, Stall, Viewer, c_fanout, flows, python_fanout, views
 
-native = pytest.importorskip("server.transport.native_fanout", exc_type=ImportError)
+native = pytest.importorskip("server.transport.native", exc_type=ImportError)
 
 DESTINATIONS = 3
 
@@ -33,6 +33,7 @@ def test_the_numbers_are_those_of_python() -> None:
     assert (lib.MAX_QUEUED, lib.MAX_PACKET_OCTETS) == (fanout.MAX_QUEUED, srtp.MAX_PACKET_OCTETS)
     assert (lib.MAX_RUN_DATAGRAMS, lib.MAX_RUN_OCTETS) == (udp.MAX_RUN_DATAGRAMS, udp.MAX_RUN_OCTETS)
     assert lib.SENT_LOG_PACKETS == SENT_LOG_PACKETS
+    assert lib.MAX_DATAGRAM_OCTETS == udp.MAX_DATAGRAM_OCTETS
 
 
 def test_every_field_of_a_flow_is_mirrored() -> None:
@@ -151,7 +152,7 @@ def test_a_table_is_forgotten_when_a_viewer_comes_or_goes() -> None:
 
 
 def test_tables_seen_once_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "MAX_TABLES", 8)
+    monkeypatch.setattr("server.transport.native_fanout.MAX_TABLES", 8)
     viewer, stall = Viewer(), Stall(c_fanout)
     stall.fan.register(1, viewer.address, viewer.session())
     flow = Flow(1, 11, 96)

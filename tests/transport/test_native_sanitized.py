@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TESTS = ("test_fanout.py", "test_native_fanout.py", "test_native_sending.py")
+TESTS = ("test_fanout.py", "test_native_fanout.py", "test_native_sending.py", "test_udp.py")
 
 pytestmark = [
     pytest.mark.timeout(240),

@@ -2,8 +2,9 @@
 
 import asyncio
 import socket
+import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -13,19 +14,41 @@ from hypothesis import strategies as st
 from server.clock import Clock, SystemClock
 from server.errors import Unavailable
 from server.transport.ice import Address
-from server.transport.udp import BATCH_DATAGRAMS, BATCH_S, MAX_RUN_DATAGRAMS, MAX_RUN_OCTETS, UdpPort, equal_parts
+from server.transport.udp import (
+    BATCH_DATAGRAMS,
+    BATCH_S,
+    MAX_DATAGRAM_OCTETS,
+    MAX_RUN_DATAGRAMS,
+    MAX_RUN_OCTETS,
+    Intake,
+    PythonIntake,
+    UdpPort,
+    equal_parts,
+)
 from tests.transport.calling import TestClock, new_socket
+
+OpenIntake = Callable[[socket.socket, Counter[str]], Intake]
+_SOL_UDP, _UDP_SEGMENT = 17, 103  # linux/udp.h
+
+
+def native_intake(sock: socket.socket, drops: Counter[str]) -> Intake:
+    native = pytest.importorskip("server.transport.native_intake", exc_type=ImportError)
+    made: Intake = native.NativeIntake(sock, drops)
+    return made
+
+
+both_intakes = pytest.mark.parametrize("open_intake", [PythonIntake, native_intake])
 
 
 class Desk:
     """Takes in what a UdpPort reads; ``turns`` holds how many datagrams came in each wake-up."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, open_intake: OpenIntake = PythonIntake) -> None:
         self.drops: Counter[str] = Counter()
         self.datagrams: list[tuple[bytes, Address]] = []
         self.turns: list[int] = []
         self.drained = asyncio.Event()
-        self.port = UdpPort(clock or SystemClock(), self.drops, self.take, self.end)
+        self.port = UdpPort(clock or SystemClock(), self.drops, self.take, self.end, open_intake)
 
     def take(self, datagram: bytes, address: Address) -> None:
         self.datagrams.append((datagram, address))
@@ -42,8 +65,10 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(host: str = "127.0.0.1", clock: Clock | None = None) -> AsyncIterator[tuple[Desk, int]]:
-    made = Desk(clock)
+async def desk(
+    host: str = "127.0.0.1", clock: Clock | None = None, open_intake: OpenIntake = PythonIntake
+) -> AsyncIterator[tuple[Desk, int]]:
+    made = Desk(clock, open_intake)
     number = made.port.open(host, 0)
     try:
         yield made, number
@@ -52,8 +77,9 @@ async def desk(host: str = "127.0.0.1", clock: Clock | None = None) -> AsyncIter
         made.port.close()
 
 
-async def test_a_turn_is_bounded() -> None:
-    async with desk() as (made, number):
+@both_intakes
+async def test_a_turn_is_bounded(open_intake: OpenIntake) -> None:
+    async with desk(open_intake=open_intake) as (made, number):
         with new_socket() as sender:
             for count in range(3 * BATCH_DATAGRAMS):
                 sender.sendto(b"%d" % count, ("127.0.0.1", number))
@@ -63,9 +89,10 @@ async def test_a_turn_is_bounded() -> None:
             assert made.datagrams[0][1] == sender.getsockname()
 
 
-async def test_a_slow_turn_ends_early() -> None:
+@both_intakes
+async def test_a_slow_turn_ends_early(open_intake: OpenIntake) -> None:
     clock = TestClock()
-    async with desk(clock=clock) as (made, number):
+    async with desk(clock=clock, open_intake=open_intake) as (made, number):
 
         def take_long(datagram: bytes, address: Address) -> None:
             made.take(datagram, address)
@@ -79,8 +106,9 @@ async def test_a_slow_turn_ends_early() -> None:
     assert max(made.turns) == 1
 
 
-async def test_the_port_may_be_closed_by_what_it_reads() -> None:
-    async with desk() as (made, number):
+@both_intakes
+async def test_the_port_may_be_closed_by_what_it_reads(open_intake: OpenIntake) -> None:
+    async with desk(open_intake=open_intake) as (made, number):
 
         def close(datagram: bytes, address: Address) -> None:
             made.take(datagram, address)
@@ -106,8 +134,9 @@ async def test_a_busy_port_is_said_so() -> None:
     assert str(number) in refused.value.detail
 
 
-async def test_ipv6_and_ipv4_behind_the_double_wildcard() -> None:
-    async with desk("::") as (made, number):
+@both_intakes
+async def test_ipv6_and_ipv4_behind_the_double_wildcard(open_intake: OpenIntake) -> None:
+    async with desk("::", open_intake=open_intake) as (made, number):
         with new_socket() as four, socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as six:
             four.sendto(b"4", ("127.0.0.1", number))
             await made.until(1)
@@ -115,9 +144,10 @@ async def test_ipv6_and_ipv4_behind_the_double_wildcard() -> None:
             await made.until(2)
             hosts = [address[0] for _, address in made.datagrams]
             assert hosts == ["::ffff:127.0.0.1", "::1"]
+            assert made.datagrams[1][1] == ("::1", six.getsockname()[1], 0, 0)
             assert made.port.send(b"back", made.datagrams[0][1])
             assert four.recv(10) == b"back"
-    async with desk("::1") as (made, number):
+    async with desk("::1", open_intake=open_intake) as (made, number):
         with new_socket() as four:
             four.sendto(b"4", ("127.0.0.1", number))
             assert not made.datagrams
@@ -171,6 +201,84 @@ async def test_what_the_kernel_dropped_is_known() -> None:
             for _ in range(50):
                 sender.sendto(bytes(1_000), ("127.0.0.1", number))
             assert made.port.receive_buffer_drops() > 0
+
+
+# --- the way in -----------------------------------------------------------------------------------------------------
+
+
+@both_intakes
+async def test_datagrams_of_any_length_come_in_as_they_were_sent(open_intake: OpenIntake) -> None:
+    """Also the empty one; what is longer than MAX_DATAGRAM_OCTETS comes cut off."""
+    sizes = [0, 1, 1_200, 0, 2_048, 2_049, 60_000, 3]
+    async with desk(open_intake=open_intake) as (made, number):
+        with new_socket() as sender:
+            for mark, size in enumerate(sizes):
+                sender.sendto(bytes((mark,)) * size, ("127.0.0.1", number))
+            await made.until(len(sizes))
+            expected = [bytes((mark,)) * min(size, MAX_DATAGRAM_OCTETS) for mark, size in enumerate(sizes)]
+            assert [datagram for datagram, _ in made.datagrams] == expected
+            assert {address for _, address in made.datagrams} == {sender.getsockname()}
+
+
+@both_intakes
+@pytest.mark.parametrize(("length", "last", "count"), [(1_100, 1_100, 6), (1_100, 7, 50), (1, 1, 64), (100, 99, 2)])
+async def test_trains_come_in_as_single_datagrams(open_intake: OpenIntake, length: int, last: int, count: int) -> None:
+    """What a sender gives its kernel as one segmented message may come in as one, too (UDP_GRO)."""
+    train = [bytes((number,)) * length for number in range(count - 1)] + [b"L" * last]
+    async with desk(open_intake=open_intake) as (made, number):
+        with new_socket() as sender, new_socket() as other:
+            segment = (_SOL_UDP, _UDP_SEGMENT, length.to_bytes(2, sys.byteorder))
+            other.sendto(b"before", ("127.0.0.1", number))
+            sender.sendmsg(train, [segment], 0, ("127.0.0.1", number))
+            other.sendto(b"after", ("127.0.0.1", number))
+            await made.until(count + 2)
+            assert made.datagrams == [
+                (b"before", other.getsockname()),
+                *((datagram, sender.getsockname()) for datagram in train),
+                (b"after", other.getsockname()),
+            ]
+
+
+async def test_what_is_left_of_a_train_is_not_waited_for() -> None:
+    """A turn ends after BATCH_DATAGRAMS; the kernel says no word of those already taken from it."""
+    async with desk(open_intake=native_intake) as (made, number):
+        with new_socket() as sender:
+            for mark in (b"a", b"b", b"c"):
+                segment = (_SOL_UDP, _UDP_SEGMENT, (10).to_bytes(2, sys.byteorder))
+                sender.sendmsg([mark * 10] * 60, [segment], 0, ("127.0.0.1", number))
+            await made.until(180)
+            assert [datagram[:1] for datagram, _ in made.datagrams] == [b"a"] * 60 + [b"b"] * 60 + [b"c"] * 60
+            assert max(made.turns) == BATCH_DATAGRAMS
+        made.datagrams.clear()
+
+
+async def test_addresses_of_strangers_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with desk(open_intake=native_intake) as (made, number):
+        monkeypatch.setattr("server.transport.native_intake.MAX_ADDRESSES", 3)
+        senders = [new_socket() for _ in range(10)]
+        for sender in senders:
+            sender.sendto(b"x", ("127.0.0.1", number))
+        await made.until(10)
+        assert [address for _, address in made.datagrams] == [sender.getsockname() for sender in senders]
+        assert len(made.port._intake._addresses) <= 3  # type: ignore[union-attr]  # no other way to see it
+        for sender in senders:
+            sender.close()
+
+
+@both_intakes
+async def test_errors_of_earlier_sends_are_counted(open_intake: OpenIntake) -> None:
+    """A connected socket is told of ICMP's "port unreachable" when it next reads; ours is not, but may be one day."""
+    with new_socket() as gone:
+        address = gone.getsockname()
+    drops: Counter[str] = Counter()
+    with new_socket() as sock:
+        sock.connect(address)
+        intake = open_intake(sock, drops)
+        sock.send(b"x")
+        assert intake.take() is None
+        assert drops == {"receive_failed": 1}
+        assert intake.take() is None
+        assert drops == {"receive_failed": 1}
 
 
 RUNS = {
