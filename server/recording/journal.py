@@ -204,7 +204,7 @@ class Journal:
             if self._hello.after_stop:
                 last_at = self._log.last_at
                 self._todo.append(lambda at: self._tell_stop(last_at, at))
-            else:
+            elif self._hello.replaying:
                 self._lines.append(_Pending(Resumed("writer_stopped"), now, 0))
         else:
             if self._hello.opened is None:

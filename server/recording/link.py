@@ -65,6 +65,11 @@ class WriterLink:
         stats.open_tracks = len(self._tracks) - len(self._closing)
         return stats
 
+    @property
+    def process(self) -> WriterProcess | None:
+        """The writer that runs; None between two."""
+        return self._process
+
     async def start(self) -> None:
         """Start the writer process. Frames may be given before and while it starts; it not starting is an alarm."""
         self._supervisor = asyncio.create_task(self._supervise())
