@@ -1,4 +1,4 @@
-"""How much fits: what a publisher may send (REMB out, from arrival times) and what a viewer can take (REMB in)."""
+"""What a publisher may send, from when its packets arrive: REMB out."""
 
 from math import inf
 
@@ -13,15 +13,6 @@ MIN_BITRATE_BPS = 50_000
 """Nobody is asked to send less: sound must go on."""
 PROMPT_DECREASE = 0.97
 MIN_REMB_INTERVAL_S = 0.2
-
-TRIAL_LOSS = 0.10
-FIRST_TRIAL_S = 8.0
-LAST_TRIAL_S = 64.0
-REPLAN_CHANGE = 0.05
-FALL = 0.95
-OVERLOAD = 0.9
-"""An estimate below this share of the last one, or of what is sent, is congestion."""
-CONGESTION_MEMORY_S = 60.0
 
 
 class PublisherEstimate:
@@ -101,63 +92,3 @@ class PublisherEstimate:
         self.sent_bps = self.bitrate_bps
         self.sent_at = now
         return self.sent_bps
-
-
-class ViewerBudget:
-    """What a viewer can receive, by its own REMB. ``limit_bps`` None: it never said, so nothing is held back.
-
-    A receiver's estimate grows only a little beyond what it receives: it says what was tried, not what could be. So
-    more is tried in spite of it: everything that is wanted at once, or, within a minute of congestion, one step, after
-    a wait that doubles with every failure. A trial ends well when the estimate has caught up, and badly when it falls,
-    or is far less than what is sent, or packets get lost.
-    """
-
-    def __init__(self) -> None:
-        self.estimate_bps: int | None = None
-        self._planned_bps = 0
-        self._trial_bps: int | None = None
-        self._trial_at = -inf
-        self._congested_at = -inf
-        self._wait_s = FIRST_TRIAL_S
-
-    @property
-    def limit_bps(self) -> int | None:
-        if self.estimate_bps is None or self._trial_bps is None:
-            return self.estimate_bps
-        return max(self.estimate_bps, self._trial_bps)
-
-    def on_remb(self, bitrate_bps: int, sending_bps: int, now: float) -> bool:
-        """Take in the viewer's estimate while it is sent ``sending_bps``. True: it differs enough to plan anew."""
-        before = self.estimate_bps
-        self.estimate_bps = bitrate_bps
-        if bitrate_bps < FALL * (before or 0) or bitrate_bps < OVERLOAD * sending_bps:
-            self._fall_back(now)
-        elif self._trial_bps is not None and bitrate_bps >= self._trial_bps:
-            self._trial_bps = None
-            self._wait_s = FIRST_TRIAL_S
-        if before is not None and abs(bitrate_bps - self._planned_bps) < REPLAN_CHANGE * self._planned_bps:
-            return False
-        self._planned_bps = bitrate_bps
-        return True
-
-    def on_loss(self, fraction: float, now: float) -> bool:
-        """Take in a loss fraction (0..1). True: it ended a trial, so plan anew."""
-        if self._trial_bps is None or fraction < TRIAL_LOSS:
-            return False
-        self._fall_back(now)
-        return True
-
-    def held_back(self, next_step_bps: int, wanted_bps: int, now: float) -> bool:
-        """The plan gives less than the ``wanted_bps`` it takes for all. True: try more now, so plan anew."""
-        if self._trial_bps is not None or now < self._trial_at:
-            return False
-        congested_lately = now - self._congested_at < CONGESTION_MEMORY_S
-        self._trial_bps = next_step_bps if congested_lately else wanted_bps
-        return True
-
-    def _fall_back(self, now: float) -> None:
-        if self._trial_bps is not None:
-            self._trial_bps = None
-            self._wait_s = min(LAST_TRIAL_S, 2 * self._wait_s)
-        self._congested_at = now
-        self._trial_at = now + self._wait_s

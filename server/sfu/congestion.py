@@ -97,7 +97,7 @@ class DelayTrend:
             return
         between_s = arrived_s - self._arrived_s
         self._sent_s, self._arrived_s = sent_s, arrived_s
-        if apart_s > STALE_S or between_s > STALE_S:
+        if apart_s > STALE_S or abs(between_s) > STALE_S:
             self._restart()
             return
         self._accumulated_ms += 1000.0 * (between_s - apart_s)

@@ -4,7 +4,6 @@ from math import inf
 
 from server.errors import InvalidInput
 from server.rtp import rtcp
-from server.rtp.extensions import abs_send_time
 from server.sfu.arrivals import FEEDBACK_INTERVAL_S
 from server.sfu.feeding import Feeding
 from server.sfu.outputs import SendRtcp, SendRtp
@@ -49,6 +48,8 @@ class Feedback:
                         self._resend(peer, slot, packet.lost, now)
                 case rtcp.RtcpPsfbPacket():
                     self._on_payload_feedback(peer, packet, now)
+                case rtcp.TransportFeedback():
+                    self._on_transport_feedback(peer, packet, now)
                 case _:
                     # SDES names nobody we do not know by signalling; after a BYE the stream simply falls silent.
                     pass
@@ -69,24 +70,35 @@ class Feedback:
             if rtt_s is not None:
                 peer.on_rtt(rtt_s)
             peer.on_down_report(block.ssrc, block.highest_sequence, block.packets_lost)
-            if peer.budget.on_loss(block.fraction_lost / 256, now):
-                self._feeding.refresh(peer, now)
+        loss = peer.take_down_loss()
+        if loss is not None and peer.budget.on_loss(loss, peer.sending_bps(), now):
+            self._feeding.refresh(peer, now)
 
     def _on_payload_feedback(self, peer: Peer, packet: rtcp.RtcpPsfbPacket, now: float) -> None:
         bitrate_bps = rtcp.remb_bps(packet)
         if bitrate_bps is not None:
-            if peer.budget.on_remb(bitrate_bps, peer.sending_bps(), now):
-                self._feeding.refresh(peer, now)
+            self._on_estimate(peer, bitrate_bps, now)
             return
         for ssrc in rtcp.keyframe_ssrcs(packet):
             slot = peer.slot_by_ssrc.get(ssrc)
             if slot is not None and slot.feed is not None:
                 self._board.want_keyframe(slot.feed.stream, now)
 
+    def _on_transport_feedback(self, peer: Peer, packet: rtcp.TransportFeedback, now: float) -> None:
+        if peer.sent_log is None:
+            return
+        bitrate_bps = peer.delivery.on_feedback(packet, peer.sent_log, now)
+        if bitrate_bps is not None:
+            self._on_estimate(peer, bitrate_bps, now)
+
+    def _on_estimate(self, peer: Peer, bitrate_bps: int, now: float) -> None:
+        if peer.budget.on_estimate(bitrate_bps, peer.sending_bps(), now):
+            self._feeding.refresh(peer, now)
+
     def _resend(self, peer: Peer, slot: Slot, sequences: list[int], now: float) -> None:
         resender = peer.resenders[slot.spec.ssrc]
         rate_bps = slot.feed.stream.bitrate_bps if slot.feed is not None else 0
-        packets, refused = resender.answer(slot, sequences, abs_send_time(now), peer.likely_rtt(), rate_bps, now)
+        packets, refused = resender.answer(slot, sequences, peer.likely_rtt(), rate_bps, now)
         self._board.outputs += [SendRtp(peer.key, packet) for packet in packets]
         if refused:
             self._board.drops["nack_over_budget"] += refused

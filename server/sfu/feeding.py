@@ -3,14 +3,14 @@
 A picture is switched at a key frame of the new stream, and the old one shows until then; sound is switched at once.
 """
 
-from server.rtp.extensions import abs_send_time
 from server.rtp.packet import RtpView
 from server.sfu.allocation import AUDIO_RESERVE_BPS, Demand, allocate
 from server.sfu.codecs import matching_codec
 from server.sfu.layers import LayerOffer
 from server.sfu.outputs import SendRtp
 from server.sfu.peer import Peer
-from server.sfu.rewrite import rewrite
+from server.sfu.probing import Probing
+from server.sfu.rewrite import copy_now
 from server.sfu.slot import Slot
 from server.sfu.switchboard import Switchboard
 from server.sfu.uplink import Stream, Uplink
@@ -29,6 +29,7 @@ class Feeding:
 
     def __init__(self, board: Switchboard) -> None:
         self._board = board
+        self._probing = Probing(board, self.refresh)
 
     # --- what the caller wants -------------------------------------------------------------------------------
 
@@ -126,7 +127,7 @@ class Feeding:
         for number in range(extended + 1, reception.highest + 1):
             later = stream.cache.get(number, now)
             if later is not None:
-                again = rewrite(later, feed.flow, abs_send_time(now))
+                again = copy_now(later, feed.flow, now)
                 self._board.outputs.append(SendRtp(slot.peer, again))
 
     def watch_layers(self, uplink: Uplink, now: float) -> None:
@@ -167,9 +168,10 @@ class Feeding:
         demands = [_demand(slot, live) for slot, live in wishes]
         audio_bps = viewer.audio_bps(AUDIO_RESERVE_BPS)
         plan = allocate(viewer.budget.limit_bps, audio_bps, demands)
-        step_bps = plan.next_step_bps
-        if step_bps is not None and viewer.budget.held_back(step_bps, plan.wanted_bps, now):
+        step_bps, can_probe = plan.next_step_bps, self._probing.can_probe(viewer)
+        if step_bps is not None and viewer.budget.held_back(step_bps, plan.wanted_bps, now, can_probe=can_probe):
             plan = allocate(viewer.budget.limit_bps, audio_bps, demands)
+        self._probing.watch(viewer, now)
         for (slot, live), index in zip(wishes, plan.layers, strict=True):
             slot.layer = live[index] if index is not None else None
 

@@ -4,16 +4,21 @@ from collections import deque
 from collections.abc import Sequence
 
 from server.sfu.arrivals import ArrivalLog
-from server.sfu.bandwidth import PublisherEstimate, ViewerBudget
+from server.sfu.bandwidth import PublisherEstimate
+from server.sfu.budget import ViewerBudget
+from server.sfu.delivery import DeliveryEstimate
 from server.sfu.link import LinkMeter, Totals
 from server.sfu.nack import DEFAULT_RTT_S
-from server.sfu.ports import PeerKey, SlotSpec, UplinkSpec
+from server.sfu.ports import Kind, PeerKey, SlotSpec, UplinkSpec
 from server.sfu.reports import SenderOffset
 from server.sfu.resend import Resender
+from server.sfu.sent_log import SentLog
 from server.sfu.slot import Slot
 from server.sfu.uplink import Stream, Uplink
 
 MAX_RETIRED = 64
+MIN_JUDGED = 20
+"""Packets; the loss of fewer is chance."""
 
 
 class Peer:
@@ -33,7 +38,9 @@ class Peer:
         for spec in uplinks:
             self.uplinks[spec.mid] = Uplink(key, spec, first_stream)
             first_stream += max(1, len(spec.rids))
-        self.slots = {spec.mid: Slot(key, destination, spec) for spec in slots}
+        numbered = any(spec.numbered_by for spec in slots if spec.kind is Kind.VIDEO)
+        self.sent_log = SentLog() if numbered else None
+        self.slots = {spec.mid: Slot(key, destination, spec, self.sent_log) for spec in slots}
         self.by_ssrc: dict[int, Stream] = {}
         self.by_rtx_ssrc: dict[int, Stream] = {}
         self.retired: deque[int] = deque(maxlen=MAX_RETIRED)
@@ -45,6 +52,11 @@ class Peer:
         self.estimate: PublisherEstimate | None = None
         self.arrivals = ArrivalLog(now)
         self.budget = ViewerBudget()
+        self.delivery = DeliveryEstimate(now)
+        self.padding_bps = 0
+        """What a probe fills up with now."""
+        self.probe_octets = 0.0
+        self.is_padded = False
         self.meter = LinkMeter(now)
         self.rtt_s: float | None = None
         self.sampled_at = now
@@ -52,6 +64,7 @@ class Peer:
         self._down_prior: dict[int, tuple[int, int]] = {}
         self._down_expected = 0
         self._down_lost = 0
+        self._judged = (0, 0)
 
     @property
     def streams(self) -> list[Stream]:
@@ -93,8 +106,20 @@ class Peer:
             self._down_lost,
         )
 
+    def take_down_loss(self) -> float | None:
+        """The share of packets that did not reach it since last asked; None while that says nothing yet."""
+        expected, lost = self._down_expected - self._judged[0], self._down_lost - self._judged[1]
+        if expected < MIN_JUDGED:
+            return None
+        self._judged = (self._down_expected, self._down_lost)
+        return min(1.0, lost / expected)
+
     def sending_bps(self) -> int:
-        """What it is sent now, as the sources were last measured."""
+        """What it is sent now, padding included."""
+        return self.media_bps() + self.padding_bps
+
+    def media_bps(self) -> int:
+        """What its slots are sent now, as the sources were last measured."""
         return sum(slot.feed.stream.bitrate_bps for slot in self.slots.values() if slot.feed is not None)
 
     def audio_bps(self, reserve_bps: int) -> int:

@@ -1,9 +1,9 @@
 """Answering a viewer's NACK from the cache, within reason: nobody makes us send a multiple of the stream."""
 
-from server.rtp.packet import parse
+from server.rtp.packet import RtpView, parse
 from server.rtp.rtx import wrap_rtx
-from server.sfu.rewrite import rewrite
-from server.sfu.slot import Slot
+from server.sfu.rewrite import copy_now
+from server.sfu.slot import Feed, Slot
 
 MAX_NUMBERS = 512
 """Of one NACK message no more are looked at; a cache holds no more."""
@@ -26,7 +26,7 @@ class Resender:
         self._sent_at: dict[int, float] = {}
 
     def answer(
-        self, slot: Slot, sequences: list[int], abs_send_time_24bit: int, rtt_s: float, rate_bps: int, now: float
+        self, slot: Slot, sequences: list[int], rtt_s: float, rate_bps: int, now: float
     ) -> tuple[list[bytes], int]:
         """The packets to send again for these outgoing sequence numbers, and how many were refused by the budget.
 
@@ -39,7 +39,7 @@ class Resender:
         for sequence in sequences[:MAX_NUMBERS]:
             if now - self._sent_at.get(sequence, 0.0) < max(MIN_INTERVAL_S, rtt_s / 2):
                 continue
-            packet = _packet_again(slot, sequence, abs_send_time_24bit, now)
+            packet = _packet_again(slot, sequence, now)
             if packet is None:
                 continue
             if len(packet) > self._octets_left:
@@ -63,18 +63,21 @@ class Resender:
             del self._sent_at[next(iter(self._sent_at))]
 
 
-def _packet_again(slot: Slot, sequence: int, abs_send_time_24bit: int, now: float) -> bytes | None:
-    found = slot.find(sequence)
-    if found is None:
-        return None
-    feed, number = found
-    packet = feed.stream.cache.get(number, now)
-    if packet is None:
-        return None
-    again = rewrite(packet, feed.flow, abs_send_time_24bit)
-    payload_type = feed.codec.rtx_payload_type
+def as_rtx(feed: Feed, packet: RtpView, now: float) -> bytes:
+    """An incoming packet as its feed's slot sends it a second time; plainly where there is no RTX."""
+    again = copy_now(packet, feed.flow, now)
+    slot, payload_type = feed.slot, feed.codec.rtx_payload_type
     if payload_type is None or not slot.spec.rtx_ssrc:
         return again
     view = parse(again)
     assert view is not None
     return wrap_rtx(view, payload_type, slot.take_rtx_sequence(), slot.spec.rtx_ssrc)
+
+
+def _packet_again(slot: Slot, sequence: int, now: float) -> bytes | None:
+    found = slot.find(sequence)
+    if found is None:
+        return None
+    feed, number = found
+    packet = feed.stream.cache.get(number, now)
+    return as_rtx(feed, packet, now) if packet is not None else None

@@ -6,6 +6,7 @@ over; padding is.
 
 from struct import Struct
 
+from server.rtp.extensions import abs_send_time
 from server.rtp.packet import RtpView
 from server.sfu.flows import Flow
 
@@ -30,6 +31,12 @@ def rewrite(view: RtpView, flow: Flow, abs_send_time_24bit: int, transport_numbe
     if flow.vp8:
         return header + extensions + _vp8_payload(view, flow)
     return header + extensions + view.data[view.payload_offset :]
+
+
+def copy_now(view: RtpView, flow: Flow, now: float) -> bytes:
+    """``rewrite`` for what goes out beside the fan-out (again, late, or as padding): stamped and numbered alike."""
+    number = flow.sent_log.take(len(view.data), now) if flow.sent_log is not None else 0
+    return rewrite(view, flow, abs_send_time(now), number)
 
 
 def _extension_block(view: RtpView, flow: Flow, abs_send_time_24bit: int, transport_number: int) -> bytes:

@@ -131,6 +131,7 @@ class Router:
         self._board.schedule.cancel(("report", peer))
         self._board.schedule.cancel(("remb", peer))
         self._board.schedule.cancel(("arrivals", peer))
+        self._board.schedule.cancel(("probe", peer))
         del self._peers[peer]
 
     # --- packets ---------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from server.rtp.vp8 import PICTURE_ID_MODULUS
 from server.sfu.flows import Flow
 from server.sfu.ports import Codec, Kind, PeerKey, SlotSpec
 from server.sfu.reports import CaptureClock
+from server.sfu.sent_log import SentLog
 
 if TYPE_CHECKING:
     from server.sfu.outputs import TrackId
@@ -52,6 +53,7 @@ class Slot:
         "_octets_past",
         "_packets_past",
         "_picture_id",
+        "_sent_log",
         "_sequence",
         "_timestamp",
         "_timestamp_at",
@@ -71,10 +73,11 @@ class Slot:
         "waiting",
     )
 
-    def __init__(self, peer: PeerKey, destination: int, spec: SlotSpec) -> None:
+    def __init__(self, peer: PeerKey, destination: int, spec: SlotSpec, sent_log: SentLog | None = None) -> None:
         self.peer = peer
         self.destination = destination
         self.spec = spec
+        self._sent_log = sent_log if _one_byte_id(spec.numbered_by) else None
         self.target: Uplink | None = None
         self.missing_reason = "unassigned"
         self.shown_height: int | None = None
@@ -137,6 +140,8 @@ class Slot:
             level_id=_one_byte_id(self.spec.extensions.audio_level) if uplink.extensions.audio_level else 0,
             abs_send_time_id=_one_byte_id(self.spec.extensions.abs_send_time),
             level_from_id=uplink.extensions.audio_level or 0,
+            transport_cc_id=self.spec.numbered_by if self._sent_log is not None else 0,
+            sent_log=self._sent_log,
         )
         self.feed = Feed(self, stream, codec, flow, extended)
         return self.feed

@@ -184,7 +184,7 @@ class _Planner:
             and 1 <= extension.extension_id <= _MAX_EXTENSION_ID
             and extension.direction in _REVERSED
             and (label is not None or name in _SLOT_EXTENSIONS)
-            and (kind is Kind.VIDEO or name != "transport_cc")
+            and (kind is Kind.VIDEO or label is None or name != "transport_cc")
         }
         chosen = choose_codecs(kind, section.codecs, prefer_vp8=label is not None, numbered="transport_cc" in ids)
         codecs = tuple(choice.codec for choice in chosen)

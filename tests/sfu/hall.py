@@ -5,12 +5,11 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from server.rtp import rtcp
-from server.rtp.extensions import abs_send_time
 from server.rtp.packet import RtpView, parse
 from server.rtp.sequence import difference16, difference32
 from server.sfu.outputs import ActiveSpeakers, Forward, SendRtcp, SendRtp, SlotFed, TrackId
 from server.sfu.ports import SlotSpec, UplinkSpec
-from server.sfu.rewrite import rewrite
+from server.sfu.rewrite import copy_now
 from server.sfu.router import DROP_REASONS, Router
 
 Feedback = tuple[float, rtcp.AnyRtcpPacket]
@@ -124,7 +123,7 @@ class Hall:
         assert all(flow.destination >= 0 for flow in forward.flows)
         assert all(flow.destination < 0 for flow in forward.taps)
         for flow in (*forward.flows, *forward.taps):
-            view = look(rewrite(forward.packet, flow, abs_send_time(self.now)))
+            view = look(copy_now(forward.packet, flow, self.now))
             flow.sent.packets += 1
             flow.sent.octets += view.payload_length
             self.received[flow.destination].append(view)

@@ -18,7 +18,15 @@ H264 = Codec(
 )
 OPUS = Codec(111, "opus", 48_000, "minptime=10")
 MID, RID, REPAIRED_RID, SEND_TIME, LEVEL = 1, 2, 3, 4, 5
-EXTENSIONS = Extensions(mid=MID, rid=RID, repaired_rid=REPAIRED_RID, abs_send_time=SEND_TIME, audio_level=LEVEL)
+NUMBER = 6
+EXTENSIONS = Extensions(
+    mid=MID,
+    rid=RID,
+    repaired_rid=REPAIRED_RID,
+    abs_send_time=SEND_TIME,
+    audio_level=LEVEL,
+    transport_cc=NUMBER,
+)
 
 
 def mic(mid: str = "0", codecs: tuple[Codec, ...] = (OPUS,), **changes: object) -> UplinkSpec:

@@ -1,18 +1,11 @@
-"""Estimates: REMB out to publishers by arrival times, REMB in from viewers with trials."""
+"""REMB out to publishers, by when their packets arrive."""
 
 from itertools import pairwise
 
 import pytest
 
 from server.rtp.extensions import abs_send_time
-from server.sfu.bandwidth import (
-    CONGESTION_MEMORY_S,
-    FIRST_TRIAL_S,
-    LAST_TRIAL_S,
-    MIN_BITRATE_BPS,
-    PublisherEstimate,
-    ViewerBudget,
-)
+from server.sfu.bandwidth import MIN_BITRATE_BPS, PublisherEstimate
 from server.sfu.ports import Extensions
 from tests.sfu.bottleneck import Bottleneck, Clock
 from tests.sfu.hall import Hall, look
@@ -153,84 +146,3 @@ def test_never_above_the_limit_nor_below_the_floor() -> None:
         now += 0.033 + 0.02
         estimate.arrived(look(source.frame(index * 0.033)[0]), SEND_TIME, now)
     assert estimate.bitrate_bps == MIN_BITRATE_BPS
-
-
-def test_a_viewer_who_says_nothing_has_no_limit() -> None:
-    budget = ViewerBudget()
-    assert budget.limit_bps is None
-    assert budget.on_remb(500_000, 0, 0.0)
-    assert budget.limit_bps == 500_000
-
-
-def test_small_changes_are_no_reason_to_plan_anew() -> None:
-    budget = ViewerBudget()
-    assert budget.on_remb(500_000, 0, 0.0)
-    assert not budget.on_remb(510_000, 0, 1.0)
-    assert budget.on_remb(530_000, 0, 2.0)
-    assert budget.on_remb(400_000, 0, 3.0)
-
-
-def test_an_estimate_of_an_idle_line_holds_nothing_back() -> None:
-    """It joined while only sound was sent, so its estimate is small: the first picture is not put off."""
-    budget = ViewerBudget()
-    budget.on_remb(70_000, 40_000, 0.0)
-    assert budget.held_back(150_000, 1_500_000, 0.0)
-    assert budget.limit_bps == 1_500_000
-    assert not budget.held_back(150_000, 1_500_000, 1.0)
-
-
-@pytest.mark.parametrize(("before", "estimate", "sending"), [(None, 100_000, 120_000), (200_000, 100_000, 50_000)])
-def test_congestion_holds_back(before: int | None, estimate: int, sending: int) -> None:
-    budget = ViewerBudget()
-    if before is not None:
-        budget.on_remb(before, 0, 0.0)
-    budget.on_remb(estimate, sending, 0.0)
-    assert not budget.held_back(300_000, 900_000, FIRST_TRIAL_S - 0.1)
-    assert budget.held_back(300_000, 900_000, FIRST_TRIAL_S)
-    assert budget.limit_bps == 300_000
-
-
-def test_congestion_is_forgotten_after_a_minute() -> None:
-    budget = ViewerBudget()
-    budget.on_remb(100_000, 200_000, 0.0)
-    assert budget.held_back(300_000, 900_000, CONGESTION_MEMORY_S)
-    assert budget.limit_bps == 900_000
-
-
-def test_a_trial_that_goes_well_is_followed_by_the_next_step() -> None:
-    budget = ViewerBudget()
-    budget.on_remb(100_000, 200_000, 0.0)
-    now = FIRST_TRIAL_S
-    assert budget.held_back(300_000, 900_000, now)
-    budget.on_remb(150_000, 150_000, now + 1)
-    assert budget.limit_bps == 300_000
-    budget.on_remb(310_000, 290_000, now + 2)
-    assert budget.limit_bps == 310_000
-    assert budget.held_back(600_000, 900_000, now + 2)
-    assert budget.limit_bps == 600_000
-
-
-def test_trials_that_fail_come_ever_more_seldom() -> None:
-    budget = ViewerBudget()
-    now, waits = 0.0, list[float]()
-    budget.on_remb(100_000, 200_000, now)
-    for _ in range(6):
-        started = now
-        while not budget.held_back(300_000, 900_000, now):
-            now += 0.5
-        waits.append(now - started)
-        budget.on_remb(90_000, 0, now)
-        assert budget.limit_bps == 90_000
-        budget.on_remb(100_000, 0, now)
-    assert waits == [8.0, 16.0, 32.0, 64.0, LAST_TRIAL_S, LAST_TRIAL_S]
-
-
-def test_loss_ends_a_trial_and_nothing_else() -> None:
-    budget = ViewerBudget()
-    budget.on_remb(100_000, 0, 0.0)
-    assert not budget.on_loss(0.5, 0.0)
-    assert budget.held_back(300_000, 900_000, 0.0)
-    assert not budget.on_loss(0.05, 0.0)
-    assert budget.on_loss(0.2, 0.0)
-    assert budget.limit_bps == 100_000
-    assert not budget.held_back(300_000, 900_000, 1.0)

@@ -7,7 +7,9 @@ import pytest
 
 from server.sfu import (
     allocation,
+    arrivals,
     bandwidth,
+    budget,
     cache,
     congestion,
     feeding,
@@ -46,9 +48,12 @@ def test_files_exist(name: str) -> None:
         f"After {feeding.PATIENCE_S:g} s without one",
         f"up to {feeding.MAX_LATE_START} packets",
         f"up to {layers.UPSCALE:g} times upscaled",
-        f"after {bandwidth.FIRST_TRIAL_S:g} s, then 16, 32, {bandwidth.LAST_TRIAL_S:g}",
-        f"within {bandwidth.CONGESTION_MEMORY_S:g} s of congestion",
-        f"falls by {100 * (1 - bandwidth.FALL):.0f} %, or",
+        f"after {budget.FIRST_TRIAL_S:g} s, then {budget.LAST_PROBE_S:g}",
+        f"within {budget.CONGESTION_MEMORY_S:g} s of congestion",
+        f"falls by {100 * (1 - budget.FALL):.0f} %, or",
+        f"rises over {budget.RAMP_S:g} s",
+        f"stands for {budget.PROVE_S:g} s",
+        f"every {arrivals.FEEDBACK_INTERVAL_S:g} s which",
         f"silent for {feeding.LAYER_SILENT_S:g} s while",
         f"silent for {uplink.SILENT_AFTER_S:g} s counts",
         f"bursts of {1000 * congestion.GROUP_S:g} ms",
@@ -74,8 +79,7 @@ def test_numbers_are_the_codes(said: str) -> None:
 
 def test_fractions_said_in_words() -> None:
     assert round(allocation.RAISE - 1, 3) == 0.1
-    assert bandwidth.TRIAL_LOSS == 0.1
-    assert bandwidth.OVERLOAD == 0.9
+    assert budget.HEAVY_LOSS == 0.1
     assert resend.BUDGET_SHARE == 0.5
     assert speakers.CHALLENGE_WINDOWS == 3
     assert slot.MAX_ALIGNMENT_ERROR_S == 1.0

@@ -5,7 +5,10 @@ from itertools import pairwise
 import pytest
 
 from server.rtp import rtcp
+from server.rtp.transport_cc import write_transport_feedback
+from server.sfu.budget import PROVE_S
 from server.sfu.outputs import SlotFed
+from server.sfu.ports import Codec
 from tests.sfu.hall import Hall, assert_unbroken
 from tests.sfu.packets import H264, MID, RID, VP8, Camera, Microphone, audio_slot, camera, mic, rtp, video_slot
 
@@ -66,10 +69,14 @@ class Simulcast:
         return {ssrc for packet in packets for ssrc in rtcp.keyframe_ssrcs(packet)}
 
 
-def hall_with_simulcast(*slots: int, audio: bool = False) -> tuple[Hall, Simulcast]:
+PLAIN_VP8 = Codec(96, "vp8", 90_000, nack=True, pli=True, remb=True)
+
+
+def hall_with_simulcast(*slots: int, audio: bool = False, codec: Codec = VP8) -> tuple[Hall, Simulcast]:
     hall = Hall()
     hall.join(1, [mic(), camera(codecs=(VP8,), rids=RIDS)])
-    hall.join(2, slots=[*([audio_slot()] if audio else []), *(video_slot(index) for index in slots or (0,))])
+    pictures = [video_slot(index, codecs=(codec,)) for index in slots or (0,)]
+    hall.join(2, slots=[*([audio_slot()] if audio else []), *pictures])
     hall.open(TRACK, (1, "0"))
     return hall, Simulcast(hall)
 
@@ -204,7 +211,8 @@ def test_by_the_viewers_bandwidth_and_back_by_trials() -> None:
 
 
 def test_a_trial_that_hurts_ends_and_the_next_waits_longer() -> None:
-    hall, source = hall_with_simulcast()
+    """Who cannot be sent padding is sent the step itself."""
+    hall, source = hall_with_simulcast(codec=PLAIN_VP8)
     hall.assign(2, "v0", TRACK)
     source.play(3.0)
     remb(hall, 150_000)
@@ -219,20 +227,78 @@ def test_a_trial_that_hurts_ends_and_the_next_waits_longer() -> None:
             source.play(0.3)
             remb(hall, 150_000)
     assert len(tried) >= 2
-    assert all(later - earlier > 12.0 for earlier, later in pairwise(tried))
+    assert all(later - earlier > 7.0 for earlier, later in pairwise(tried))
 
 
 def test_a_trial_that_loses_packets_ends() -> None:
+    hall, source = hall_with_simulcast(codec=PLAIN_VP8)
+    hall.assign(2, "v0", TRACK)
+    source.play(3.0)
+    remb(hall, 150_000)
+    lost(hall, highest=100, packets=0)
+    while shown(hall) != "h":
+        source.play(0.5)
+    lost(hall, highest=200, packets=40)
+    source.play(0.5)
+    assert shown(hall) == "q"
+
+
+def lost(hall: Hall, highest: int, packets: int) -> None:
+    block = rtcp.RtcpReceiverInfo(9_000, 60, packets, highest, 0, 0, 0)
+    hall.report(2, rtcp.receiver_report(1, [block]))
+
+
+def test_before_a_layer_is_raised_padding_proves_the_room() -> None:
+    """The padding is RTX of what was sent, nothing is seen of it, and the raise comes only after it stood."""
     hall, source = hall_with_simulcast()
     hall.assign(2, "v0", TRACK)
     source.play(3.0)
     remb(hall, 150_000)
-    while shown(hall) != "h":
-        source.play(0.5)
-    block = rtcp.RtcpReceiverInfo(9_000, 60, 10, 100, 0, 0, 0)
-    hall.report(2, rtcp.receiver_report(1, [block]))
-    source.play(0.5)
-    assert shown(hall) == "q"
+    source.play(1.0)
+    assert (shown(hall), hall.resent[2]) == ("q", [])
+    began = 0.0
+    while shown(hall) == "q":
+        source.play(0.1)
+        began = began or (hall.now if hall.resent[2] else 0.0)
+    assert PROVE_S - 0.1 <= hall.now - began < PROVE_S + 1.0
+    sent = {packet.sequence: packet.payload for packet in hall.received[2]}
+    for packet in hall.resent[2]:
+        assert packet.ssrc == 9_500
+        original = int.from_bytes(packet.payload[:2], "big")
+        assert sent[original] == packet.payload[2:]
+    sequences = [packet.sequence for packet in hall.resent[2]]
+    assert sequences == list(range(sequences[0], sequences[0] + len(sequences)))
+    assert_unbroken(hall.received[2])
+
+
+def test_a_probe_ends_with_congestion_or_with_the_picture_it_fills_up() -> None:
+    for end in (lambda hall: remb(hall, 120_000), lambda hall: hall.show(2, "v0", 0)):
+        hall, source = hall_with_simulcast()
+        hall.assign(2, "v0", TRACK)
+        source.play(3.0)
+        remb(hall, 150_000)
+        while len(hall.resent[2]) < 20:
+            source.play(0.1)
+        end(hall)
+        source.play(0.1)
+        count = len(hall.resent[2])
+        source.play(1.0)
+        assert len(hall.resent[2]) == count
+
+
+def test_a_viewers_transport_wide_feedback_counts_where_it_is_wanted() -> None:
+    numbered = Codec(96, "vp8", 90_000, rtx_payload_type=97, nack=True, pli=True, transport_cc=True)
+    for codec, expected in ((numbered, "q"), (VP8, "f")):
+        hall, source = hall_with_simulcast(codec=codec)
+        hall.assign(2, "v0", TRACK)
+        source.play(1.0)
+        # Ever later than sent: a queue that builds up.
+        for step in range(40):
+            ticks = [1_000_000 + 480 * step + index for index in range(3)]
+            for _ in range(2):
+                hall.report(2, write_transport_feedback(1, 9_000, 3 * step, step, ticks))
+            source.play(0.05)
+        assert shown(hall) == expected
 
 
 def test_sound_first_then_slot_0_then_the_rest() -> None:
