@@ -80,7 +80,7 @@ class ArchiveConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     render: bool = True
     render_workers: int = 1
     render_while_recording: bool = True
-    render_stall_s: float = 600.0
+    render_stall_s: float = 300.0
     look_again_s: float = 60.0
 
 

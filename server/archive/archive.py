@@ -13,7 +13,8 @@ from server.archive.downloads import Readers
 from server.archive.finder import Finder
 from server.archive.keeper import Keeper
 from server.archive.lending import Lending
-from server.archive.rendering import RenderLimits, RenderQueue
+from server.archive.pieces import PieceServer
+from server.archive.rendering import RenderCommand, RenderLimits, RenderQueue
 from server.archive.workshop import Workshop
 from server.clock import Clock
 from server.config import ArchiveConfig, RecordingConfig
@@ -29,7 +30,7 @@ class Archive:
     a ``hub.recorder.RecordingShelf``).
 
     ``data_dir`` is handed to the render worker, ``recordings_dir`` holds a folder a recording, ``key_path`` the key
-    that signs them (made at first use; raises Unavailable). ``render_command`` gives a worker's argv for a folder.
+    that signs them (made at first use; raises Unavailable). ``render_command`` gives a worker's argv.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class Archive:
         *,
         recordings_dir: Path,
         key_path: Path,
-        render_command: Callable[[Path], Sequence[str]] | None = None,
+        render_command: RenderCommand | None = None,
     ) -> None:
         self._config = config
         self._dir = recordings_dir
@@ -58,6 +59,7 @@ class Archive:
         )
         command = render_command or _render_by_cli(data_dir)
         self._queue = RenderQueue(store, self._catalogue, clock, command, limits)
+        self._pieces = PieceServer()
         self.finder = Finder(
             store,
             self._catalogue,
@@ -68,7 +70,7 @@ class Archive:
             recordings_dir=recordings_dir,
             default_class=config.default_class,
         )
-        self.lending = Lending(store, self._catalogue, readers, desk)
+        self.lending = Lending(store, self._catalogue, readers, self._pieces, desk)
         self.keeper = Keeper(
             store,
             self._catalogue,
@@ -101,6 +103,7 @@ class Archive:
             self._rounds = None
         await self.keeper.stop()
         await self._queue.stop()
+        self._pieces.stop()
 
     async def opened(self, recording_id: str, meeting_id: str, at: float) -> None:
         await self._catalogue.opened(recording_id, meeting_id, at)
@@ -134,10 +137,10 @@ class Archive:
             logger.exception("the archive failed at its round, and looks again later")
 
 
-def _render_by_cli(data_dir: Path) -> Callable[[Path], Sequence[str]]:
+def _render_by_cli(data_dir: Path) -> RenderCommand:
     """The worker is our own command line: what is rendered here can be rendered by hand just so."""
 
-    def command(folder: Path) -> Sequence[str]:
+    def command(folder: Path, again: bool) -> Sequence[str]:
         return (
             sys.executable,
             "-m",
@@ -148,6 +151,7 @@ def _render_by_cli(data_dir: Path) -> Callable[[Path], Sequence[str]]:
             "--data",
             str(data_dir),
             "--progress",
+            *(["--again"] if again else []),
         )
 
     return command

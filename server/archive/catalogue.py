@@ -216,7 +216,7 @@ class Catalogue:
             row.ended_at = reading.started_at + reading.length_s
             kind = await session.get_one(RetentionClassRow, row.retention_class)
             row.keep_until = end_of_keeping(row.ended_at, kind.years, kind.days)
-            if reading.has_film:
+            if reading.has_film and not row.film_again:
                 row.film_state, row.film_progress, row.film_detail = "ready", 1.0, ""
             elif row.film_state in ("none", "ready"):
                 row.film_state, row.film_progress = "waiting" if self._films else "none", 0.0
@@ -305,6 +305,7 @@ def _new_row(
         film_detail="",
         film_tries=0,
         film_due_at=0.0,
+        film_again=False,
         retention_class=retention_class,
         keep_until=None,
         legal_hold=False,

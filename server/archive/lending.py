@@ -12,6 +12,7 @@ from server.archive.captions import check_captions
 from server.archive.catalogue import UNDER_WAY, Catalogue, load_outline
 from server.archive.desk import Desk, Entry, Visitor
 from server.archive.downloads import Octets, OpenFile, Readers
+from server.archive.pieces import PieceServer
 from server.archive.reading import CAPTIONS_FILE
 from server.errors import Conflict, NotFound, Unavailable
 from server.recording.log import LOG_FILE
@@ -42,10 +43,11 @@ class Lending:
     Conflict("recording_destroyed") and TooMany("too_many_downloads"). Each is written into the audit log.
     """
 
-    def __init__(self, store: Store, catalogue: Catalogue, readers: Readers, desk: Desk) -> None:
+    def __init__(self, store: Store, catalogue: Catalogue, readers: Readers, pieces: PieceServer, desk: Desk) -> None:
         self._store = store
         self._catalogue = catalogue
         self._readers = readers
+        self._pieces = pieces
         self._desk = desk
 
     @asynccontextmanager
@@ -94,6 +96,23 @@ class Lending:
                 raise Unavailable("disk_error", f"the recording cannot be read: {error.strerror}") from error
             await self._desk.note_once(visitor, "recording_downloaded", recording_id, "package.tar")
             yield entry, package
+
+    @asynccontextmanager
+    async def open_piece(self, visitor: Visitor, recording_id: str, number: int | None) -> AsyncIterator[Loan]:
+        """A piece of the film (None: what comes before the first), made where it is missing. Raises
+        NotFound("no_such_piece"), TooMany("too_many_pieces"), Unavailable("film_failed")."""
+        async with self._reading(visitor, recording_id, Right.PLAY) as (entry, folder):
+            making = self._pieces.init(folder) if number is None else self._pieces.piece(folder, number)
+            path = await making
+            with await asyncio.to_thread(OpenFile, path.parent, path.name) as file:
+                await self._desk.note_once(visitor, "recording_played", recording_id, "hls")
+                yield entry, file
+
+    async def playlist(self, visitor: Visitor, recording_id: str) -> str:
+        """HLS (RFC 8216), growing while the recording runs. Raises as ``open_piece``."""
+        async with self._reading(visitor, recording_id, Right.PLAY) as (_, folder):
+            await self._desk.note_once(visitor, "recording_played", recording_id, "hls")
+            return await self._pieces.playlist(folder)
 
     @asynccontextmanager
     async def open_captions(self, visitor: Visitor, recording_id: str) -> AsyncIterator[Loan]:

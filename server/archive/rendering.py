@@ -39,7 +39,7 @@ class RenderLimits:
     while_recording: bool = True
     stall_s: float = 600.0
     tries: int = 5
-    retry_s: float = 60.0
+    retry_s: float = 15.0
 
 
 class _Said(msgspec.Struct):
@@ -51,19 +51,22 @@ class _Said(msgspec.Struct):
 _said = msgspec.json.Decoder(_Said)
 
 
+RenderCommand = Callable[[Path, bool], Sequence[str]]
+
+
 class RenderFailed(Exception):
     """A worker did not make its film; the text says why."""
 
 
 class RenderQueue:
-    """``command`` gives the worker's argv for a recording's folder."""
+    """``command`` gives the worker's argv for a recording's folder, and whether a film that is there is made anew."""
 
     def __init__(
         self,
         store: Store,
         catalogue: Catalogue,
         clock: Clock,
-        command: Callable[[Path], Sequence[str]],
+        command: RenderCommand,
         limits: RenderLimits,
     ) -> None:
         self._store = store
@@ -113,12 +116,13 @@ class RenderQueue:
         while True:
             self._changed.clear()
             try:
-                recording_id = await self._take()
-                if recording_id is None:
+                taken = await self._take()
+                if taken is None:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._changed.wait(), _LOOK_AGAIN_S)
                     continue
-                job = asyncio.create_task(self._render(recording_id))
+                recording_id, again = taken
+                job = asyncio.create_task(self._render(recording_id, again))
                 self._jobs[recording_id] = job
                 try:
                     await asyncio.wait([job])
@@ -133,8 +137,8 @@ class RenderQueue:
                 logger.error("rendering waits: %s", error.detail)
                 await asyncio.sleep(_LOOK_AGAIN_S)
 
-    async def _take(self) -> str | None:
-        """The recording that has waited longest and is due, marked as being rendered."""
+    async def _take(self) -> tuple[str, bool] | None:
+        """The recording that has waited longest and is due, marked as being rendered; whether anew."""
         if not self._limits.while_recording and self._catalogue.running:
             return None
         row = RecordingRow
@@ -157,13 +161,14 @@ class RenderQueue:
             if found is None:
                 return None
             found.film_state, found.film_progress, found.film_detail = "rendering", 0.0, ""
-            return found.recording_id
+            return found.recording_id, found.film_again
 
-    async def _render(self, recording_id: str) -> None:
+    async def _render(self, recording_id: str, again: bool) -> None:
         self._progress[recording_id] = 0.0
         logger.info("rendering the film of %s", recording_id)
         try:
-            await self._run_worker(recording_id)
+            await self._run_worker(recording_id, again)
+            await self._set(recording_id, film_again=False)
             await self._catalogue.refresh(recording_id)
             if await self._state(recording_id) == "rendering":
                 raise RenderFailed("the worker ended without a film")
@@ -174,9 +179,9 @@ class RenderQueue:
             await asyncio.shield(self._put_back(recording_id))
             raise
 
-    async def _run_worker(self, recording_id: str) -> None:
+    async def _run_worker(self, recording_id: str, again: bool) -> None:
         """Raises RenderFailed. Cancelled, it ends the worker first."""
-        command = self._command(self._catalogue.folder(recording_id))
+        command = self._command(self._catalogue.folder(recording_id), again)
         pipe = asyncio.subprocess.PIPE
         try:
             process = await asyncio.create_subprocess_exec(
@@ -253,6 +258,7 @@ class RenderQueue:
 def queue_again(row: RecordingRow) -> None:
     """By somebody's wish: at once, and with all tries before it. One that is being rendered goes on."""
     if row.film_state != "rendering":
+        row.film_again = row.film_state == "ready"
         row.film_state, row.film_progress, row.film_detail = "waiting", 0.0, ""
     row.film_tries, row.film_due_at = 0, 0.0
 

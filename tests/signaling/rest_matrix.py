@@ -72,7 +72,11 @@ async def _recording(house: House, route: Route) -> Prepared:
     )
     (folder / CAPTIONS_FILE).write_text("WEBVTT\n")
     await house.archive.closed(folder.name, "stopped")
-    path = route.path.replace("{recording_id}", folder.name).replace("{file}", "ep_main-mic-0000.mkv")
+    path = (
+        route.path.replace("{recording_id}", folder.name)
+        .replace("{file}", "ep_main-mic-0000.mkv")
+        .replace("{piece}", "00000.m4s")
+    )
     options: dict[str, Any] = {}
     if path.endswith("/certificate"):
         async with house.ask("DELETE", f"/api/recordings/{folder.name}", "archivist", json={"reason": "hết hạn"}):

@@ -26,7 +26,8 @@ class RecordingRow(Base):
 
     No foreign keys to meeting and unit: an imported recording may come from another house, and a recording outlives
     what it speaks of. ``title_key`` is folded, for sorting. ``state``: recording, paused, closed, damaged, destroyed;
-    ``film_state``: none, waiting, rendering, ready, failed. ``log_octets``: how long the log was when it was indexed.
+    ``film_state``: none, waiting, rendering, ready, failed. ``film_again``: one that is there
+    is made anew. ``log_octets``: how long the log was when it was indexed.
     """
 
     __tablename__ = "recordings"
@@ -60,6 +61,7 @@ class RecordingRow(Base):
     film_detail: Mapped[Prose]
     film_tries: Mapped[int]
     film_due_at: Mapped[Time]
+    film_again: Mapped[bool]
     retention_class: Mapped[Id] = mapped_column(ForeignKey("retention_classes.class_id"))
     keep_until: Mapped[Time | None]
     legal_hold: Mapped[bool]

@@ -69,6 +69,7 @@ def _create_recordings() -> None:
         sa.Column("film_detail", sa.Text(), nullable=False),
         sa.Column("film_tries", sa.Integer(), nullable=False),
         sa.Column("film_due_at", sa.Double(), nullable=False),
+        sa.Column("film_again", sa.Boolean(), nullable=False),
         sa.Column("retention_class", sa.String(length=40), nullable=False),
         sa.Column("keep_until", sa.Double(), nullable=True),
         sa.Column("legal_hold", sa.Boolean(), nullable=False),
