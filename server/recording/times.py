@@ -8,8 +8,8 @@ from typing import Final
 
 from server.recording.events import Gap, Line, Repaired, Resumed, SegmentClosed
 
-_SLACK_S: Final = 60.0
-"""How far a line's ``at`` may lie before the latest one: nothing waits longer in the server's queue."""
+_SLACK_S: Final = 300.0
+"""How far a line's ``at`` may lie before the latest one. Frames wait up to 80 s for a writer that has to be replaced."""
 
 _OVERLAP_S: Final = 1.0
 """Two segments of a track: sender reports correct a clock that drifts."""

@@ -203,7 +203,7 @@ def test_a_name_that_is_taken_or_leads_elsewhere(tmp_path: Path, name: str, code
 @pytest.mark.parametrize(
     "events",
     [
-        [(Paused("disk_full"), STARTED_AT - 1)],
+        [(Paused("disk_full"), STARTED_AT - 300)],
         [(Gap(STARTED_AT + 9, STARTED_AT + 8, "packets_lost"), STARTED_AT + 90)],
     ],
 )
