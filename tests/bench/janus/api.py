@@ -30,7 +30,11 @@ class JanusApi:
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession()
-        self._socket = await self._http.ws_connect(self._url, protocols=("janus-protocol",), max_msg_size=0)
+        try:
+            self._socket = await self._http.ws_connect(self._url, protocols=("janus-protocol",), max_msg_size=0)
+        except BaseException:
+            await self._http.close()
+            raise
         self._tasks = [asyncio.create_task(self._read())]
         created = await self._ask({"janus": "create"}, "success")
         self._session = created["data"]["id"]

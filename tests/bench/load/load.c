@@ -1,9 +1,9 @@
-/* The loop: send what is due, sleep until more is or something comes in. One thread, one epoll, one lock. */
+/* The loop: send what is due, take in what has come every few milliseconds, sleep. One thread, one epoll, one lock. */
 
 #include "inside.h"
 
-#include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -16,7 +16,8 @@
 #ifndef UDP_GRO
 #define UDP_GRO 104
 #endif
-#define EVENTS 256
+#define EVENTS 64 /* between two looks at what is to be sent */
+#define ROUND_NS 8000000
 #define LONGEST_SLEEP_NS 100000000
 
 int64_t now_ns(void)
@@ -39,8 +40,7 @@ struct load *load_new(void *protect, void *protect_rtcp, void *unprotect, void *
     load->epoll = epoll_create1(EPOLL_CLOEXEC);
     load->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&load->lock, NULL);
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = -1};
-    if (load->epoll < 0 || load->wake < 0 || epoll_ctl(load->epoll, EPOLL_CTL_ADD, load->wake, &event) < 0) {
+    if (load->epoll < 0 || load->wake < 0) {
         load_free(load);
         return NULL;
     }
@@ -151,34 +151,42 @@ void load_expect(struct load *load, int number, uint32_t ssrc, int retransmissio
     pthread_mutex_unlock(&load->lock);
 }
 
+/* Wait for `until`, or for Python. Nobody is woken by a packet: that would cost the sender, and arrivals have the
+   kernel's time. */
+static void rest(struct load *load, int64_t until)
+{
+    struct pollfd waker = {.fd = load->wake, .events = POLLIN};
+    int64_t left = until - now_ns();
+    uint64_t wakes;
+    left = left < 0 ? 0 : left < LONGEST_SLEEP_NS ? left : LONGEST_SLEEP_NS;
+    struct timespec sleep = {.tv_sec = 0, .tv_nsec = left};
+    if (ppoll(&waker, 1, &sleep, NULL) > 0 && read(load->wake, &wakes, sizeof wakes) < 0)
+        return;
+}
+
 int load_run(struct load *load)
 {
     struct epoll_event events[EVENTS];
+    int64_t round_at = 0;
     prctl(PR_SET_TIMERSLACK, 1UL); /* ns; 50 us otherwise */
     pthread_mutex_lock(&load->lock);
     while (!load->stopping) {
         int64_t now = now_ns(), until = send_due(load, now), reports = report_due(load, now);
-        struct timespec cpu, sleep;
+        struct timespec cpu;
         until = reports < until ? reports : until;
+        if (now >= round_at) {
+            int count = epoll_wait(load->epoll, events, EVENTS, 0);
+            for (int place = 0; place < count; place++)
+                receive(load, events[place].data.fd);
+            if (count < EVENTS)
+                round_at = now + ROUND_NS;
+        }
+        until = round_at < until ? round_at : until;
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
         load->totals.cpu_ns = (uint64_t)(cpu.tv_sec * 1000000000LL + cpu.tv_nsec);
         pthread_mutex_unlock(&load->lock);
-        now = now_ns();
-        int64_t left = until - now < LONGEST_SLEEP_NS ? until - now : LONGEST_SLEEP_NS;
-        sleep.tv_sec = 0, sleep.tv_nsec = left > 0 ? left : 0;
-        int count = epoll_pwait2(load->epoll, events, EVENTS, &sleep, NULL);
+        rest(load, until);
         pthread_mutex_lock(&load->lock);
-        if (count < 0 && errno != EINTR) {
-            load->stopping = 1;
-            break;
-        }
-        for (int place = 0; place < count; place++) {
-            uint64_t wakes;
-            if (events[place].data.fd >= 0)
-                receive(load, events[place].data.fd);
-            else if (read(load->wake, &wakes, sizeof wakes) < 0)
-                continue;
-        }
     }
     pthread_mutex_unlock(&load->lock);
     return 0;

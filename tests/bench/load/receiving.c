@@ -121,16 +121,18 @@ void receive(struct load *load, int number)
 {
     static uint8_t room[MESSAGES][MESSAGE_OCTETS];
     static uint8_t control[MESSAGES][128];
-    struct mmsghdr messages[MESSAGES];
-    struct iovec parts[MESSAGES];
+    static struct mmsghdr messages[MESSAGES]; /* one loop a process */
+    static struct iovec parts[MESSAGES];
     if (!load->peers[number])
         return;
-    memset(messages, 0, sizeof messages);
     for (int place = 0; place < MESSAGES; place++) {
         parts[place] = (struct iovec){room[place], MESSAGE_OCTETS};
-        messages[place].msg_hdr.msg_iov = &parts[place], messages[place].msg_hdr.msg_iovlen = 1;
-        messages[place].msg_hdr.msg_control = control[place];
-        messages[place].msg_hdr.msg_controllen = sizeof control[place];
+        messages[place].msg_hdr = (struct msghdr){
+            .msg_iov = &parts[place],
+            .msg_iovlen = 1,
+            .msg_control = control[place],
+            .msg_controllen = sizeof control[place],
+        };
     }
     int came = recvmmsg(load->peers[number]->socket, messages, MESSAGES, MSG_DONTWAIT, NULL);
     int64_t now = came > 0 ? now_ns() : 0;
