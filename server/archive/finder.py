@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from server.archive.access import Right, Rights, Sight, load_sight
 from server.archive.catalogue import UNDER_WAY, Catalogue, load_outline
 from server.archive.desk import Desk, Visitor, find
-from server.archive.folding import mark
+from server.archive.folding import Term, mark
 from server.archive.keeping import load_hold
 from server.archive.reading import CAPTIONS_FILE, Outline
 from server.archive.rendering import RenderQueue
@@ -76,7 +76,7 @@ class Finder:
             page = order.apply(select(RecordingRow).where(*fitting)).limit(query.limit + 1)
             rows = (await session.scalars(page)).all() if total else []
             shown = rows[: query.limit]
-            hits = await _load_hits(session, shown, sight, wanted.words)
+            hits = await _load_hits(session, shown, sight, wanted.terms)
         return Recordings(
             tuple(self._summarise(row, now, hits.get(row.number, ())) for row in shown),
             total,
@@ -171,14 +171,14 @@ class Finder:
 
 
 async def _load_hits(
-    session: AsyncSession, rows: Sequence[RecordingRow], sight: Sight, words: Sequence[str]
+    session: AsyncSession, rows: Sequence[RecordingRow], sight: Sight, terms: Sequence[Term]
 ) -> dict[int, tuple[Hit, ...]]:
-    if not words or not rows:
+    if not terms or not rows:
         return {}
     heard = [row.number for row in rows if Right.PLAY in (sight.rights(row.meeting_id, row.host_unit_id) or ())]
     found = defaultdict[int, list[Hit]](list)
-    for line in await session.execute(select_hits([row.number for row in rows], heard, words)):
-        found[line.number].append(Hit(line.at_s, line.kind, line.text, mark(line.text, words)))
+    for line in await session.execute(select_hits([row.number for row in rows], heard, terms)):
+        found[line.number].append(Hit(line.at_s, line.kind, line.text, mark(line.text, terms)))
     return {number: tuple(hits) for number, hits in found.items()}
 
 

@@ -35,16 +35,26 @@ def split_words(text: str) -> Iterator[Word]:
         yield Word(found[0][:LONGEST_WORD], origins[found.start()], ends)
 
 
+class Term(NamedTuple):
+    """A folded word that is searched: the whole word, or any that ``begins`` with it."""
+
+    folded: str
+    begins: bool = False
+
+    def matches(self, word: str) -> bool:
+        return word.startswith(self.folded) if self.begins else word == self.folded
+
+
 def fold_line(text: str) -> str:
-    """As ``RecordingLineRow.folded`` keeps it: each word with a blank before it."""
-    return "".join(f" {word.folded}" for word in split_words(text))
+    """As ``RecordingLineRow.folded`` keeps it: each word between blanks."""
+    return f" {' '.join(word.folded for word in split_words(text))} "
 
 
-def mark(text: str, prefixes: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """Where words that begin with one of ``prefixes`` are in ``text``; of each as much as is alike."""
+def mark(text: str, terms: Sequence[Term]) -> tuple[tuple[int, int], ...]:
+    """Where words that one of ``terms`` matches are in ``text``; of each as much as is alike."""
     found = []
     for word in split_words(text):
-        longest = max((len(prefix) for prefix in prefixes if word.folded.startswith(prefix)), default=0)
+        longest = max((len(term.folded) for term in terms if term.matches(word.folded)), default=0)
         if longest:
             found.append((word.starts, word.ends if longest == len(word.folded) else _cut(text, word, longest)))
     return tuple(found)

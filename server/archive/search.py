@@ -1,8 +1,10 @@
 """Finding recordings: words to SQL, the same on SQLite and PostgreSQL.
 
-Every word of ``q`` must be the beginning of a word somewhere in the recording's lines; words in "double quotes" must
-follow one another in one line. The words of ``agency``, ``endpoint`` and ``person`` must be found in one line of that
-kind. Words are looked up as ranges of an inverted index (ADR 0004), so that nothing is scanned but what is found.
+Every word of ``q`` must be somewhere in the recording's lines. Of the last one, which may be half typed, and of one
+with a ``*`` behind it the beginning is enough: Vietnamese words are short, and beginnings of all of them would be found
+everywhere. Words in "double quotes" must follow one another in one line. The words of ``agency``, ``endpoint`` and
+``person`` must be found in one line of that kind. Words are looked up in an inverted index (ADR 0004), so that nothing
+is looked through but what is found.
 """
 
 import re
@@ -15,7 +17,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from server.archive.access import Sight
-from server.archive.folding import fold, split_words
+from server.archive.folding import LONGEST_WORD, Term, fold, split_words
 from server.errors import InvalidInput
 from server.store.tables import RecordingLineRow, RecordingRow, RecordingWordRow
 
@@ -47,19 +49,24 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Folded words, each once, and those of quoted phrases in order."""
+    """Each word once, and those of quoted phrases in order."""
 
-    words: tuple[str, ...]
+    terms: tuple[Term, ...]
     phrases: tuple[tuple[str, ...], ...] = ()
 
 
 def parse(text: str) -> Wanted:
     """Raises InvalidInput("invalid_query") for too many words."""
     phrases = tuple(phrase for quoted in _PHRASE.findall(text) if len(phrase := _words(quoted)) > 1)
-    words = tuple(dict.fromkeys(_words(text)))
-    if len(words) > MOST_WORDS:
+    found = list(split_words(text))
+    terms = dict[Term, None]()
+    for word in found:
+        behind = text[word.ends : word.ends + 1]
+        is_open = behind == "*" or (word is found[-1] and behind != '"')
+        terms[Term(word.folded, begins=is_open and len(word.folded) < LONGEST_WORD)] = None
+    if len(terms) > MOST_WORDS:
         raise InvalidInput("invalid_query", f"At most {MOST_WORDS} words.")
-    return Wanted(words, phrases)
+    return Wanted(tuple(terms), phrases)
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -119,20 +126,20 @@ def conditions(query: Query, wanted: Wanted, sight: Sight, now: float) -> list[C
         found.append(RecordingRow.started_at < query.ends_at)
     if query.state:
         found.append(_in_state(query.state, now))
-    found += [_has_word(word, sight) for word in wanted.words]
-    found += [_has_line(f" {' '.join(phrase)}", sight=sight) for phrase in wanted.phrases]
+    found += [_has_word(term, sight) for term in wanted.terms]
+    found += [_has_line(f" {' '.join(phrase)} ", sight=sight) for phrase in wanted.phrases]
     for kind, text in (("agency", query.agency), ("endpoint", query.endpoint), ("person", query.person)):
-        words = parse(text).words
-        if words:
-            found += [RecordingRow.number.in_(_numbers(word).where(RecordingWordRow.kind == kind)) for word in words]
-            found.append(_has_line(*(f" {word}" for word in words), kind=kind))
+        terms = parse(text).terms
+        if terms:
+            found += [RecordingRow.number.in_(_numbers(term).where(RecordingWordRow.kind == kind)) for term in terms]
+            found.append(_has_line(*map(_piece, terms), kind=kind))
     return found
 
 
-def select_hits(numbers: Sequence[int], heard: Sequence[int], words: Sequence[str]) -> Select[Any]:
-    """Of each recording the lines with the most of ``words``: number, kind, at_s, text; the best first. Chat lines of
+def select_hits(numbers: Sequence[int], heard: Sequence[int], terms: Sequence[Term]) -> Select[Any]:
+    """Of each recording the lines with the most of ``terms``: number, kind, at_s, text; the best first. Chat lines of
     those only that may be ``heard``."""
-    alike = [RecordingLineRow.folded.contains(f" {word}", autoescape=True) for word in words]
+    alike = [RecordingLineRow.folded.contains(_piece(term), autoescape=True) for term in terms]
     found = sum((case((one, 1), else_=0) for one in alike), start=case((alike[0], 0), else_=0))
     place = func.row_number().over(
         partition_by=RecordingLineRow.number, order_by=(found.desc(), RecordingLineRow.position)
@@ -146,17 +153,25 @@ def select_hits(numbers: Sequence[int], heard: Sequence[int], words: Sequence[st
     return select(ranked).where(ranked.c.place <= MOST_HITS).order_by(ranked.c.number, ranked.c.place)
 
 
-def _has_word(word: str, sight: Sight) -> ColumnElement[bool]:
+def _has_word(term: Term, sight: Sight) -> ColumnElement[bool]:
     """Chat counts only where the account may hear the recording."""
     if sight.hears_all_it_knows():
-        return RecordingRow.number.in_(_numbers(word))
-    said = RecordingRow.number.in_(_numbers(word).where(RecordingWordRow.kind == "chat"))
-    told = RecordingRow.number.in_(_numbers(word).where(RecordingWordRow.kind != "chat"))
+        return RecordingRow.number.in_(_numbers(term))
+    said = RecordingRow.number.in_(_numbers(term).where(RecordingWordRow.kind == "chat"))
+    told = RecordingRow.number.in_(_numbers(term).where(RecordingWordRow.kind != "chat"))
     return or_(told, and_(sight.hears(), said))
 
 
-def _numbers(word: str) -> Select[int]:
-    return select(RecordingWordRow.number).where(RecordingWordRow.word >= word, RecordingWordRow.word < word + _BEHIND)
+def _numbers(term: Term) -> Select[int]:
+    word, found = RecordingWordRow.word, select(RecordingWordRow.number)
+    if term.begins:
+        return found.where(word >= term.folded, word < term.folded + _BEHIND)
+    return found.where(word == term.folded)
+
+
+def _piece(term: Term) -> str:
+    """What a folded line has that the term is found in."""
+    return f" {term.folded}" if term.begins else f" {term.folded} "
 
 
 def _has_line(*pieces: str, kind: str = "", sight: Sight | None = None) -> ColumnElement[bool]:

@@ -136,7 +136,7 @@ ROUTES = (
         summary="Find recordings",
         response=Recordings,
         query={
-            "q": "words, whatever their case and diacritics; all must be found, the start of one is enough",
+            "q": "words, whatever their case and diacritics; all must be found; of the last the start is enough",
             "meeting": "of this meeting",
             "agency": "words of the host agency's name",
             "endpoint": "words of an endpoint's name",

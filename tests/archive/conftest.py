@@ -1,8 +1,10 @@
 """A real archive over a real store, in the small province of ``tests.support.house``."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -39,6 +41,7 @@ class Place:
     key: SigningKey
     archive: Archive
     archivist: Account
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     @property
     def recordings_dir(self) -> Path:
@@ -57,15 +60,16 @@ class Place:
 
     async def meeting(self, title: str = "Giao ban") -> tuple[str, Account]:
         """A meeting of the office, and its chair."""
-        chair = await self.house.account(f"chair{abs(hash(title)) % 10_000}", Role.CHAIR)
-        operator = await self.house.account(f"operator{abs(hash(title)) % 10_000}", Role.OPERATOR)
+        number = next(self.numbers)
+        chair = await self.house.account(f"chair{number}", Role.CHAIR)
+        operator = await self.house.account(f"operator{number}", Role.OPERATOR)
         plan = self.house.plan(chair, title=title)
         return (await self.house.book.create(operator, plan, NOW)).meeting_id, chair
 
-    async def find(self, account: Account | None = None, **query: object) -> Recordings:
-        return await self.archive.finder.search(account or self.archivist, Query(**query))  # type: ignore[arg-type]  # checked by the dataclass
+    async def find(self, account: Account | None = None, **query: Any) -> Recordings:
+        return await self.archive.finder.search(account or self.archivist, Query(**query))
 
-    async def found(self, account: Account | None = None, **query: object) -> list[str]:
+    async def found(self, account: Account | None = None, **query: Any) -> list[str]:
         return [one.recording_id for one in (await self.find(account, **query)).recordings]
 
     async def audited(self) -> list[tuple[str, str]]:

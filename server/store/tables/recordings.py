@@ -79,7 +79,7 @@ class RecordingOutlineRow(Base):
 
 class RecordingLineRow(Base):
     """A line that a search shows. ``kind``: title, agency, person, endpoint, subject, chat. ``folded``: its words in
-    lower case without diacritics, each with a blank before it."""
+    lower case without diacritics, between blanks."""
 
     __tablename__ = "recording_lines"
 
