@@ -3,8 +3,10 @@
 Decoders run on one thread. What cannot be decoded is passed over: that a file is damaged was found before.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterator
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -97,11 +99,16 @@ def opus_packets(path: Path) -> tuple[OpusPacket, ...]:
     expected: int | None = None
     try:
         with av.open(str(path)) as container:
-            for packet in container.demux(container.streams.audio[0]):
+            stream = container.streams.audio[0]
+            pre_skip = _pre_skip(stream.codec_context.extradata)
+            unit = (stream.time_base or Fraction(1, 1_000)) * SAMPLE_RATE
+            # The demuxer takes the decoder's delay off each time, rounded to whole milliseconds: take off what it is.
+            delay = math.floor(pre_skip / unit + Fraction(1, 2)) * unit - pre_skip
+            for packet in container.demux(stream):
                 data = bytes(packet)
                 if packet.pts is None or not data:
                     continue
-                written = round(packet.pts * packet.time_base * SAMPLE_RATE)
+                written = round(packet.pts * unit + delay)
                 if expected is None or abs(written - expected) > _RESYNC_S * SAMPLE_RATE:
                     expected = written
                 found.append(OpusPacket(expected, opus_samples(data), data))
@@ -109,6 +116,11 @@ def opus_packets(path: Path) -> tuple[OpusPacket, ...]:
     except (FFmpegError, OSError, IndexError):
         return tuple(found)
     return tuple(found)
+
+
+def _pre_skip(head: bytes | None) -> int:
+    """Samples at 48 kHz that a decoder gives before the first one that was said (RFC 7845, 5.1)."""
+    return int.from_bytes(head[10:12], "little") if head is not None and head[:8] == b"OpusHead" else 0
 
 
 def opus_samples(data: bytes) -> int:

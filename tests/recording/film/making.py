@@ -4,7 +4,8 @@ Times are seconds of the film. Nothing here runs in real time.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -29,6 +30,7 @@ CHAIR = EndpointEntry("seat_chair", "Bàn chủ tọa", ("Quảng Ngãi",), "cha
 PHO = EndpointEntry("seat_pho", "Điểm cầu xã Đức Phổ", ("Quảng Ngãi", "Đức Phổ"), "branch")
 SON = EndpointEntry("seat_son", "Điểm cầu xã Sơn Tịnh", ("Quảng Ngãi", "Sơn Tịnh"), "branch")
 SOUND_RATE = 48_000
+OPUS_SAMPLES = 960
 
 Drawing = Callable[[float], Pixels]
 """Film time -> picture."""
@@ -92,12 +94,13 @@ class RecordingMaker:
         return paths
 
     def mic(self, seat: EndpointEntry, starts_s: float, ends_s: float, wave: Wave) -> list[Path]:
-        paths = []
-        for begin, end in _cut(starts_s, ends_s):
-            path = self._path(seat, "mic")
-            write_opus(path, begin, end, wave)
+        """Segments of one Opus stream."""
+        cuts = _cut(starts_s, ends_s)
+        paths = [self._path(seat, "mic") for _ in cuts]
+        further = [(path, begin) for path, (begin, _) in zip(paths, cuts, strict=True)][1:]
+        write_opus(paths[0], starts_s, ends_s, wave, *further)
+        for path, (begin, end) in zip(paths, cuts, strict=True):
             self.segment(path, seat, "mic", "opus", begin, end)
-            paths.append(path)
         return paths
 
     def segment(
@@ -151,19 +154,38 @@ def write_vp8(path: Path, starts_s: float, ends_s: float, drawing: Drawing, fps:
         container.mux(stream.encode(None))
 
 
-def write_opus(path: Path, starts_s: float, ends_s: float, wave: Wave) -> None:
-    """One segment of 20 ms packets; its first sample is at its start."""
+def write_opus(path: Path, starts_s: float, ends_s: float, wave: Wave, *more: tuple[Path, float]) -> None:
+    """One segment of 20 ms packets; its first sample is at its start. ``more``: files that go on with the same stream,
+    each with the time at which it begins (whole packets after ``starts_s``)."""
     with av.open(str(path), "w", format="matroska") as container:
         stream = container.add_stream("libopus", rate=SOUND_RATE)
         assert isinstance(stream, AudioStream)
         stream.layout, stream.format, stream.bit_rate = "mono", "s16", 32_000
-        for position in range(0, round((ends_s - starts_s) * SOUND_RATE), 960):
-            samples = wave(starts_s + (position + np.arange(960)) / SOUND_RATE)
-            pcm = (32_767 * samples).astype(np.int16).reshape(1, -1)
-            frame = AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
-            frame.sample_rate, frame.pts, frame.time_base = SOUND_RATE, position, Fraction(1, SOUND_RATE)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+
+        def frames() -> Iterator[AudioFrame | None]:
+            for position in range(0, round((ends_s - starts_s) * SOUND_RATE), OPUS_SAMPLES):
+                samples = wave(starts_s + (position + np.arange(OPUS_SAMPLES)) / SOUND_RATE)
+                pcm = (32_767 * samples).astype(np.int16).reshape(1, -1)
+                frame = AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
+                frame.sample_rate, frame.pts, frame.time_base = SOUND_RATE, position, Fraction(1, SOUND_RATE)
+                yield frame
+            yield None
+
+        container.start_encoding()  # now the stream knows its OpusHead, and those like it have it too
+        files, begins = [container], [starts_s]
+        for further, begins_s in more:
+            files.append(av.open(str(further), "w", format="matroska"))
+            files[-1].add_stream_from_template(stream)
+            begins.append(begins_s)
+        packets = [packet for frame in frames() for packet in stream.encode(frame)]
+        for number, packet in enumerate(packets):
+            here = bisect_right(begins, starts_s + number * OPUS_SAMPLES / SOUND_RATE + 1e-6) - 1
+            moved = round((begins[here] - starts_s) * SOUND_RATE)
+            assert packet.pts is not None
+            packet.pts, packet.dts, packet.stream = packet.pts - moved, packet.pts - moved, files[here].streams[0]
+            files[here].mux(packet)
+        for further_file in files[1:]:
+            further_file.close()
 
 
 def _cut(starts_s: float, ends_s: float) -> list[tuple[float, float]]:
