@@ -198,11 +198,12 @@ class Journal:
     def _open(self, now: float) -> None:
         self._files.make_folder(self._folder / TRACKS_FOLDER)
         if self._files.exists(self._folder / LOG_FILE):
+            lines = read_log(self._folder, tolerant=True)
             self._log = EventLog.resume(self._folder, self._files, now)
             if self._hello.replaying:
-                self._known = {_encode((line.at, line.event)) for line in read_log(self._folder, tolerant=True)}
+                self._known = {_encode((line.at, line.event)) for line in lines}
             if self._hello.after_stop:
-                last_at = self._log.last_at
+                last_at = max((line.at for line in lines), default=now)
                 self._todo.append(lambda at: self._tell_stop(last_at, at))
             elif self._hello.replaying:
                 self._lines.append(_Pending(Resumed("writer_stopped"), now, 0))

@@ -94,6 +94,8 @@ def _leb128(value: int) -> bytes:
 
 def _without_size(unit: bytes) -> bytes:
     start = 2 if unit[0] & 4 else 1
+    if len(unit) < start:
+        raise ValueError("no header")
     if not unit[0] & 2:
         return unit
     size, position = _read_leb128(unit, start)

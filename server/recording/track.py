@@ -82,7 +82,7 @@ class TrackWriter:
         self._lost_before = 0
         self._unsynced_index: int | None = None
         self._covered_until: float | None = None
-        self._missed = False
+        self._missed_since: float | None = None
         self._gap_reason = "packets_lost"
         self._last_timestamp: int | None = None
         self._frame_s = _DEFAULT_SOUND_S if self.is_sound else _PICTURE_S
@@ -164,8 +164,7 @@ class TrackWriter:
     def skip(self) -> None:
         """What comes next does not follow what came before, and this is accounted for elsewhere."""
         self._reorder.forget()
-        self._covered_until = None
-        self._missed = False
+        self._covered_until = self._missed_since = None
         self._wished_at = -1e9
 
     def _change_source(self, packet: RtpView) -> None:
@@ -188,6 +187,7 @@ class TrackWriter:
         self._reorder.lost = lost
         if next_sequence is None:
             self._depacketizers.clear()
+            self._payload_type = -1
 
     def _go_on_with(self, left: TrackFile) -> None:
         """The stream of an earlier writer continues: behind its last packet, in the same file where that is open."""
@@ -219,7 +219,7 @@ class TrackWriter:
         self._left = None
         self._finish_segment()
         self._covered_until = found.starts_at + left.ends_ms / 1000
-        self._missed, self._gap_reason = True, "writer_stopped"
+        self._missed_since, self._gap_reason = self._covered_until, "writer_stopped"
 
     def _drain(self, now: float) -> None:
         for ordered in self._reorder.take(now):
@@ -241,11 +241,13 @@ class TrackWriter:
         self._clock.on_packet(frame.timestamp, frame.at)
         if self._segment is not None and self._must_cut(self._segment, frame):
             self._finish_segment()
-        self._missed = self._missed or frame.after_loss
+        if frame.after_loss and self._missed_since is None:
+            self._missed_since = self._covered_until
         self._measure(frame)
         if self._segment is None:
             if frame.format is None:
-                self._missed = True
+                if self._missed_since is None:
+                    self._missed_since = self._clock.captured_at(frame.timestamp)
                 self._wish(frame.at)
                 return
             self._begin(frame)
@@ -328,13 +330,11 @@ class TrackWriter:
         )
 
     def _tell_gap(self, starts_again_at: float) -> None:
-        missed, self._missed = self._missed, False
-        if not missed or self._covered_until is None:
-            return
+        since, self._missed_since = self._missed_since, None
         reason, self._gap_reason = self._gap_reason, "packets_lost"
-        if starts_again_at - self._covered_until >= GAP_S:
+        if since is not None and self._covered_until is not None and starts_again_at - since >= GAP_S:
             seat_id, label = self.description.seat_id, self.description.label
-            self._home.log(Gap(self._covered_until, starts_again_at, reason, seat_id, label), starts_again_at)
+            self._home.log(Gap(since, starts_again_at, reason, seat_id, label), starts_again_at)
 
     def _finish_segment(self) -> None:
         segment = self._segment

@@ -22,7 +22,6 @@ AV1 = Codec(101, "av1", 90_000, "")
 VIDEO = {codec.name: codec for codec in (VP8, H264, VP9, AV1)}
 ALL = (OPUS, VP8, H264, VP9, AV1)
 
-_MTU = 1_100
 _ENCODERS = {
     "vp8": ("libvpx", {"deadline": "realtime", "cpu-used": "-8", "lag-in-frames": "0"}),
     "h264": ("libx264", {"preset": "ultrafast", "tune": "zerolatency", "profile": "baseline"}),
@@ -82,7 +81,9 @@ class Camera:
         ssrc: int = 0x2222,
         sequence: int = 65_400,
         timestamp: int = 0xFFFF_0000,
+        mtu: int = 1_100,
     ) -> None:
+        self._mtu = mtu
         self.codec = codec
         self.ssrc = ssrc
         self.sequence = sequence
@@ -138,13 +139,13 @@ class Camera:
         self._picture_id = self._picture_id + 1 & 0x7FFF
         match self.codec.name:
             case "vp8":
-                yield from _vp8_payloads(coded, self._picture_id)
+                yield from _vp8_payloads(coded, self._picture_id, self._mtu)
             case "h264":
-                yield from _h264_payloads(coded)
+                yield from _h264_payloads(coded, self._mtu)
             case "vp9":
-                yield from _vp9_payloads(coded, self._picture_id, key)
+                yield from _vp9_payloads(coded, self._picture_id, key, self._mtu)
             case _:
-                yield from _av1_payloads(coded, key)
+                yield from _av1_payloads(coded, key, self._mtu)
 
 
 def report(ssrc: int, at: float, timestamp: int) -> bytes:
@@ -156,24 +157,24 @@ def reported(ssrc: int, at: float, timestamp: int) -> SenderReport:
     return SenderReport(ssrc, at, timestamp & 0xFFFFFFFF)
 
 
-def _chunks(data: bytes) -> list[bytes]:
-    return [data[start : start + _MTU] for start in range(0, len(data), _MTU)]
+def _chunks(data: bytes, mtu: int) -> list[bytes]:
+    return [data[start : start + mtu] for start in range(0, len(data), mtu)]
 
 
-def _vp8_payloads(coded: bytes, picture_id: int) -> Iterator[bytes]:
-    for index, chunk in enumerate(_chunks(coded)):
+def _vp8_payloads(coded: bytes, picture_id: int, mtu: int) -> Iterator[bytes]:
+    for index, chunk in enumerate(_chunks(coded, mtu)):
         yield bytes((0x90 if not index else 0x80, 0x80, 0x80 | picture_id >> 8, picture_id & 0xFF)) + chunk
 
 
-def _vp9_payloads(coded: bytes, picture_id: int, key: bool) -> Iterator[bytes]:
-    chunks = _chunks(coded)
+def _vp9_payloads(coded: bytes, picture_id: int, key: bool, mtu: int) -> Iterator[bytes]:
+    chunks = _chunks(coded, mtu)
     for index, chunk in enumerate(chunks):
         first = 0x80 | (0 if key else 0x40) | (0x08 if not index else 0) | (0x04 if index == len(chunks) - 1 else 0)
         structure = bytes((0x18, 1, 64, 0, 240, 1, 0x04, 1)) if key and not index else b""
         yield bytes((first | (0x02 if structure else 0), 0x80 | picture_id >> 8, picture_id & 0xFF)) + structure + chunk
 
 
-def _h264_payloads(coded: bytes) -> Iterator[bytes]:
+def _h264_payloads(coded: bytes, mtu: int) -> Iterator[bytes]:
     """Parameter sets together as a STAP-A, slices alone or as FU-A (RFC 6184 packetization-mode 1)."""
     small: list[bytes] = []
     for unit in _annex_b(coded):
@@ -183,10 +184,10 @@ def _h264_payloads(coded: bytes) -> Iterator[bytes]:
         if small:
             yield bytes((0x78,)) + b"".join(len(part).to_bytes(2, "big") + part for part in small)
             small = []
-        if len(unit) <= _MTU:
+        if len(unit) <= mtu:
             yield unit
             continue
-        chunks = _chunks(unit[1:])
+        chunks = _chunks(unit[1:], mtu)
         for index, chunk in enumerate(chunks):
             flags = (0x80 if not index else 0) | (0x40 if index == len(chunks) - 1 else 0)
             yield bytes((unit[0] & 0xE0 | 28, flags | unit[0] & 0x1F)) + chunk
@@ -196,7 +197,7 @@ def _annex_b(coded: bytes) -> list[bytes]:
     return [unit.removesuffix(b"\0") for unit in coded.split(b"\0\0\1")[1:] if unit]
 
 
-def _av1_payloads(coded: bytes, key: bool) -> Iterator[bytes]:
+def _av1_payloads(coded: bytes, key: bool, mtu: int) -> Iterator[bytes]:
     """One OBU after the other (W = 1), fragmented where it is long; the temporal delimiter is left out."""
     units: list[bytes] = []
     position = 0
@@ -220,7 +221,7 @@ def _av1_payloads(coded: bytes, key: bool) -> Iterator[bytes]:
         position = start + size
     first = True
     for unit in units:
-        chunks = _chunks(unit)
+        chunks = _chunks(unit, mtu)
         for index, chunk in enumerate(chunks):
             flags = (0x80 if index else 0) | (0x40 if index < len(chunks) - 1 else 0) | 0x10
             yield bytes((flags | (0x08 if key and first else 0),)) + chunk
