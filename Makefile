@@ -60,5 +60,5 @@ screenshots: ## take docs/screenshots again from a demo with moving endpoints
 	$(VENV) -m scripts.take_screenshots
 
 clean: ## remove what was installed and built here; the data folder stays
-	rm -rf .venv build dist *.egg-info web/node_modules server/static
+	rm -rf .venv build dist *.egg-info web/node_modules server/static server/transport/_native*.so
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.*

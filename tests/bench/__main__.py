@@ -6,6 +6,7 @@ import os
 
 import uvloop
 
+from tests.bench.copies import run_copies
 from tests.bench.forwarding import run_one_to_many, run_province
 from tests.bench.machine import noise_percent, stolen_seconds
 from tests.bench.micro import run_micro
@@ -20,6 +21,7 @@ def main() -> None:
     say("machine_noise", noise_percent(), "%", cores=os.cpu_count(), load_average=os.getloadavg()[0])
     if "micro" in arguments.parts:
         run_micro()
+        run_copies()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         if "one_to_many" in arguments.parts:
             runner.run(run_one_to_many(arguments.peers, arguments.seconds))

@@ -84,6 +84,8 @@ def test_every_promised_figure_is_printed() -> None:
         "micro_router_on_rtp",
         "micro_rewrite",
         "micro_protect",
+        "micro_fanout_forward",
+        "micro_fanout_flush",
         "machine_noise",
     }
     assert promised <= figures.keys()
