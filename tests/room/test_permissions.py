@@ -68,7 +68,7 @@ def read_table() -> dict[tuple[str, MeetingRole], str]:
     """(command, role) -> yes, acting, seat or no, as a reader of the page sees it."""
     rows = [
         [cell.strip().strip("`") for cell in line.strip().strip("|").split("|")]
-        for line in PAGE.read_text().splitlines()
+        for line in PAGE.read_text().partition("\n## The archive\n")[0].splitlines()
         if line.startswith("|")
     ]
     roles = [MeetingRole(name) for name in rows[0][1:]]
