@@ -15,8 +15,9 @@ from server.bots.meeting_socket import MeetingSocket
 from server.bots.offer import OfferPlan, read_answer
 from server.bots.publisher import plan_offer
 from server.clock import SystemClock
+from server.errors import DiemcauError
 from server.room.commands import FloorMode, SetMode
-from tests.bench.sfu import Takes, make_certificate, plan_publisher
+from tests.bench.sfu import NotServed, Takes, make_certificate, plan_publisher
 from tests.support.server_process import ServerProcess
 
 CONFIG = """
@@ -34,6 +35,7 @@ class DiemcauSfu:
     """``async with``: the real server as a process of its own, pinned to ``cpus``, with a meeting in discussion."""
 
     name = "diemcau"
+    refusals = (NotServed, DiemcauError, aiohttp.ClientError)
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ import msgspec
 from server.bots.connection import MediaConnection
 from tests.bench.load.engine import LoadEngine, Picture, Totals
 from tests.bench.machine import core_busy_seconds, cpu_seconds, resident_megabytes
-from tests.bench.sfu import Sfu, Takes
+from tests.bench.sfu import NotServed, Sfu, Takes
 
 VIDEO_BPS = 1_500_000
 SETTLE_S = 1.5
@@ -19,6 +19,8 @@ SERVED_SHARE = 0.98
 """A stream that had less than this of what its source sent in a window was not served."""
 MOST_LOSS_PERCENT = 0.1
 MOST_DELAY_MS = 100.0
+MOST_STRANGERS_PERCENT = 8.0
+"""Of the server's core, taken by others or by interrupts: a window with more is noisy."""
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -57,13 +59,17 @@ class Figures(msgspec.Struct, frozen=True):
     memory_mb: float
 
     @property
+    def strangers_percent(self) -> float:
+        return max(0.0, self.core_busy_percent - self.busy_percent)
+
+    @property
+    def noisy(self) -> bool:
+        return self.strangers_percent > MOST_STRANGERS_PERCENT
+
+    @property
     def carried(self) -> bool:
         """Loss below 0.1 %, p99 within 100 ms, nobody left out."""
         return self.loss_percent < MOST_LOSS_PERCENT and self.p99_ms <= MOST_DELAY_MS and self.unserved == 0
-
-
-class NotServed(Exception):
-    """A viewer waits in vain."""
 
 
 class Stand:
@@ -168,9 +174,17 @@ class Stand:
         }
 
 
+async def measure_quietly(stand: Stand, seconds: float, attempts: int = 3) -> Figures:
+    """The first window that strangers left alone, or the one of so many that they disturbed least."""
+    windows: list[Figures] = []
+    while not windows or (windows[-1].noisy and len(windows) < attempts):
+        windows.append(await stand.measure(seconds))
+    return min(windows, key=lambda figures: figures.strangers_percent)
+
+
 async def run_load(sfu: Sfu, load: Load, seconds: float, server_cpus: Sequence[int]) -> Figures:
     """Put a load on a fresh server and look at one window."""
     async with LoadEngine() as engine:
         stand = Stand(sfu, engine, load, server_cpus[0])
         await stand.open()
-        return await stand.measure(seconds)
+        return await measure_quietly(stand, seconds)

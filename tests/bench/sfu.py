@@ -2,7 +2,8 @@
 
 import contextlib
 import resource
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 import msgspec
 
@@ -24,10 +25,27 @@ class Takes(msgspec.Struct, frozen=True):
     voices: int
 
 
-class Sfu(Protocol):
-    """A running server with one room. ``pid`` is the process that forwards."""
+class NotServed(Exception):
+    """A viewer waits in vain for its first packets."""
 
-    name: str
+
+class Sfu(Protocol):
+    """A server with one room, running inside ``async with``. ``pid`` is the process that forwards.
+
+    ``refusals``: what ``view`` and waiting for its first packets may raise when there are too many.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def refusals(self) -> tuple[type[Exception], ...]: ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
     @property
     def pid(self) -> int: ...

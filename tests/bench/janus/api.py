@@ -89,7 +89,8 @@ class JanusApi:
         if self._session:
             message["session_id"] = self._session
         key = f"{wanted}/{transaction}"
-        future = self._answers[key] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+        self._answers[key] = future
         try:
             await self._socket.send_json(message)
             async with asyncio.timeout(ANSWER_WITHIN_S):

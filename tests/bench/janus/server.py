@@ -1,4 +1,4 @@
-"""Janus as a process of its own in a namespace, with one VideoRoom: publishers, and viewers with one connection each."""
+"""Janus as a process of its own in a namespace, with one VideoRoom; every viewer has one connection."""
 
 import asyncio
 import contextlib
@@ -16,10 +16,11 @@ import msgspec
 from server.bots.connection import MediaConnection
 from server.bots.offer import OfferPlan, read_answer
 from server.clock import SystemClock
-from tests.bench.janus.api import JanusApi, Json
+from server.errors import DiemcauError
+from tests.bench.janus.api import JanusApi, JanusRefused, Json
 from tests.bench.janus.sdp import publisher_offer, viewer_answer
 from tests.bench.namespace import Namespace
-from tests.bench.sfu import Takes, make_certificate, plan_publisher
+from tests.bench.sfu import NotServed, Takes, make_certificate, plan_publisher
 
 ROOM = 1
 PORT = 8188
@@ -29,7 +30,7 @@ FOLDER = Path("/usr/lib/x86_64-linux-gnu/janus")
 
 
 class JanusSettings(msgspec.Struct, frozen=True):
-    """``event_loops`` 0: a thread a connection, as packaged. ``library``: a folder with another libsrtp, "": Debian's."""
+    """``event_loops`` 0: a thread a connection, as packaged. ``library``: a folder with another libsrtp, or ""."""
 
     event_loops: int
     library: str = ""
@@ -54,6 +55,8 @@ class _Feed(msgspec.Struct, frozen=True):
 class JanusSfu:
     """``async with``: running, pinned to ``cpus``, with a room of VP8 and Opus and without a bitrate's limit."""
 
+    refusals = (NotServed, JanusRefused, DiemcauError, TimeoutError)
+
     def __init__(self, namespace: Namespace, settings: JanusSettings, *, cpus: Sequence[int]) -> None:
         self.name = f"janus ({settings.name})"
         self.clock = SystemClock()
@@ -74,16 +77,10 @@ class JanusSfu:
         for name, text in configuration(self._settings, self._namespace.interface).items():
             (folder / name).write_text(text)
         self._log = folder / "janus.log"
-        command = [*self._namespace.prefix, "taskset", "-c", ",".join(map(str, self._cpus)), "janus", "-F", str(folder)]
-        environment = {**os.environ}
-        if self._settings.library:
-            environment["LD_LIBRARY_PATH"] = self._settings.library
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment
-            )
+        self._process = self._spawn(folder)
         try:
             self._api = await self._connect()
+            self._check_library()
             handle = await self._api.attach()
             room: Json = {"request": "create", "room": ROOM, "publishers": 100, "bitrate": 0, "fir_freq": 0}
             await self._api.request(handle, room | {"videocodec": "vp8", "audiocodec": "opus", "notify_joining": False})
@@ -132,6 +129,21 @@ class JanusSfu:
         connection.close()
         await self._api.detach(handle)
 
+    def _spawn(self, folder: Path) -> subprocess.Popen[bytes]:
+        command = [*self._namespace.prefix, "taskset", "-c", ",".join(map(str, self._cpus)), "janus", "-F", str(folder)]
+        environment = {**os.environ}
+        if self._settings.library:
+            environment["LD_LIBRARY_PATH"] = self._settings.library
+        with self._log.open("wb") as log:
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment
+            )
+
+    def _check_library(self) -> None:
+        library = self._settings.library
+        if library and library not in Path(f"/proc/{self.pid}/maps").read_text():
+            raise JanusFailed(f"janus did not take the library in {library}")
+
     async def _connect_media(self, connection: MediaConnection, handle: int, theirs: str, plan: OfferPlan) -> None:
         connecting = asyncio.ensure_future(connection.connect(read_answer(theirs, plan)))
         await asyncio.sleep(0)  # it has a socket now
@@ -161,7 +173,7 @@ class JanusSfu:
 def configuration(settings: JanusSettings, interface: str) -> dict[str, str]:
     """Janus's configuration files: only what a VideoRoom needs, ICE-lite (as its documentation advises where the server
     is reachable, and as Diemcau is), no log a packet."""
-    others = {folder: _all_but(folder, kept) for folder, kept in (("plugins", "videoroom"), ("transports", "websockets"))}
+    plugins, transports = _all_but("plugins", "videoroom"), _all_but("transports", "websockets")
     loops = f"event_loops = {settings.event_loops}" if settings.event_loops else ""
     core = f"""
 general: {{
@@ -175,11 +187,13 @@ general: {{
 }}
 media: {{ ipv6 = false }}
 nat: {{ nice_debug = false, ice_lite = true, ice_enforce_list = "{interface}" }}
-plugins: {{ disable = "{others["plugins"]}" }}
-transports: {{ disable = "{others["transports"]}" }}
+plugins: {{ disable = "{plugins}" }}
+transports: {{ disable = "{transports}" }}
 events: {{ broadcast = false }}
 """
-    websockets = f'general: {{ json = "compact", ws = true, ws_port = {PORT}, wss = false }}\nadmin: {{ admin_ws = false }}\n'
+    websockets = (
+        f'general: {{ json = "compact", ws = true, ws_port = {PORT}, wss = false }}\nadmin: {{ admin_ws = false }}\n'
+    )
     return {
         "janus.jcfg": core,
         "janus.plugin.videoroom.jcfg": "general: { }\n",
