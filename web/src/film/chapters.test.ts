@@ -20,6 +20,11 @@ describe('the chapter that runs', () => {
     expect(chapters.map((it) => it.name)).toEqual(['main', 'a', 'b', 'c'])
   })
 
+  it('is none in the breath between two grants', () => {
+    const breath = [chapter(0, 5, 'a'), chapter(5, 6.9, 'main', true), chapter(6.9, 9, 'b')]
+    expect(inOrder(breath).map((it) => it.name)).toEqual(['a', 'b'])
+  })
+
   it.each([
     [0, 'a'],
     [49.9, 'a'],

@@ -1,8 +1,12 @@
 import type { RecordedChapter } from '../protocol/types.gen'
 
+/** The breath between two grants, in which only the main endpoint has the floor, is no chapter for people. */
+const BREATH_S = 2
+
 /** Chapters by when they start; the floor held by right, which others are granted beside, before a grant. */
 export function inOrder(chapters: readonly RecordedChapter[]): RecordedChapter[] {
-  return [...chapters].sort((a, b) => a.starts_s - b.starts_s || Number(b.by_right) - Number(a.by_right))
+  const told = chapters.filter((it) => !it.by_right || it.ends_s - it.starts_s >= BREATH_S)
+  return told.sort((a, b) => a.starts_s - b.starts_s || Number(b.by_right) - Number(a.by_right))
 }
 
 /**

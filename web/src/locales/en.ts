@@ -398,7 +398,7 @@ export const en: Messages = {
   recording: {
     on: 'Recording',
     onFor: 'Recording, for {time} now',
-    short: 'Rec',
+    short: 'Rec.',
     paused: 'Recording paused: {reason}',
     pausedShort: 'Paused',
     reasons: { disk_full: 'the disk is full', disk_error: 'the disk fails', other: 'there is trouble' },
@@ -407,9 +407,8 @@ export const en: Messages = {
     stop: 'Stop recording',
     stopTitle: 'Stop recording?',
     stopBody: 'This recording ends and is signed. “Start recording” begins a new one.',
-    hint: 'Every endpoint sees the sign “Recording”.',
-    hoursLeft: 'About {hours} hours can still be recorded.',
-    lessThanHour: 'Less than an hour can still be recorded.',
+    hoursLeft: 'Room for about {hours} hours',
+    lessThanHour: 'Room for less than an hour',
     full: 'The disk is full: nothing more can be recorded.',
     announceOn: 'The meeting is being recorded from now on.',
     announceOff: 'The recording has stopped.',
@@ -419,8 +418,8 @@ export const en: Messages = {
   alarms: {
     recording_stalled:
       'Recording is late: the writing process does not answer. The server is dealing with it.',
-    recording_paused: 'Recording is paused. The meeting goes on, but this part is not recorded.',
-    disk_low: 'The disk for recordings is nearly full. Please make room.',
+    recording_paused: 'Recording is paused: {reason}. The meeting goes on, but this part is not recorded.',
+    disk_low: 'The disk for recordings is nearly full, about {hours} hours are left. Please make room.',
     disk_full: 'The disk for recordings is full. Recording stops until there is room.',
     recorder_restarted: 'The writing process was restarted. The gap is marked in the recording.',
   },
@@ -478,6 +477,7 @@ export const en: Messages = {
     too_many_verifications: 'Another recording is being verified. Try again in a few minutes.',
     invalid_query: 'The search is too long, or a filter makes no sense.',
     invalid_day: 'That is no day.',
-    body_too_large: 'The file is too large.',
+    too_large: 'The file is too large.',
+    bad_captions: 'The captions have a mistake. Please check the lines with times.',
   },
 }

@@ -398,7 +398,7 @@ export const vi = {
   recording: {
     on: 'Đang ghi hình',
     onFor: 'Đang ghi hình, đã ghi {time}',
-    short: 'Ghi',
+    short: 'Đang ghi',
     paused: 'Tạm dừng ghi: {reason}',
     pausedShort: 'Dừng ghi',
     reasons: { disk_full: 'hết dung lượng', disk_error: 'lỗi ổ đĩa', other: 'có trục trặc' },
@@ -407,9 +407,8 @@ export const vi = {
     stop: 'Dừng ghi hình',
     stopTitle: 'Dừng ghi hình?',
     stopBody: 'Bản ghi này khép lại và được ký. Bấm “Bắt đầu ghi hình” lần nữa sẽ mở một bản ghi mới.',
-    hint: 'Mọi điểm cầu đều thấy dòng “Đang ghi hình”.',
-    hoursLeft: 'Ổ đĩa còn ghi được khoảng {hours} giờ.',
-    lessThanHour: 'Ổ đĩa còn ghi được chưa đến 1 giờ.',
+    hoursLeft: 'Còn ghi được khoảng {hours} giờ',
+    lessThanHour: 'Còn ghi được chưa đến 1 giờ',
     full: 'Ổ đĩa đã đầy: không ghi thêm được.',
     announceOn: 'Cuộc họp bắt đầu được ghi hình.',
     announceOff: 'Đã dừng ghi hình.',
@@ -419,8 +418,8 @@ export const vi = {
   /** By the alarm's code; an alarm without words shows the server's own detail. */
   alarms: {
     recording_stalled: 'Ghi hình bị chậm: tiến trình ghi chưa trả lời. Máy chủ đang tự xử lý.',
-    recording_paused: 'Tạm dừng ghi hình. Cuộc họp vẫn tiếp tục nhưng đoạn này không được ghi.',
-    disk_low: 'Ổ đĩa ghi hình sắp đầy. Hãy giải phóng dung lượng.',
+    recording_paused: 'Tạm dừng ghi hình: {reason}. Cuộc họp vẫn tiếp tục nhưng đoạn này không được ghi.',
+    disk_low: 'Ổ đĩa ghi hình sắp đầy, còn khoảng {hours} giờ. Hãy giải phóng dung lượng.',
     disk_full: 'Ổ đĩa ghi hình đã đầy. Ghi hình dừng cho đến khi có chỗ trống.',
     recorder_restarted: 'Tiến trình ghi hình vừa khởi động lại. Đoạn thiếu đã được đánh dấu trong bản ghi.',
   },
@@ -479,7 +478,8 @@ export const vi = {
     too_many_verifications: 'Đang có bản ghi khác được kiểm tra. Hãy thử lại sau ít phút.',
     invalid_query: 'Ô tìm quá dài hoặc bộ lọc không hợp lệ.',
     invalid_day: 'Ngày không hợp lệ.',
-    body_too_large: 'Tệp quá lớn.',
+    too_large: 'Tệp quá lớn.',
+    bad_captions: 'Tệp phụ đề có lỗi. Hãy kiểm tra lại các dòng thời gian.',
   },
 }
 
