@@ -44,6 +44,8 @@ class H264:
             for unit, is_news in zip(units, news, strict=True)
             if unit[0] & 0x1F not in _LEFT_OUT or (is_news and not has_key)
         ]
+        if all(part[4] & 0x1F in _LEFT_OUT for part in kept):
+            return Built(b"", None)
         return Built(b"".join(kept), self._format() if has_key else None)
 
     def _remember(self, unit: bytes) -> bool:

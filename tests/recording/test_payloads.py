@@ -50,7 +50,7 @@ def test_key_frames_tell_their_format(recorded: dict[str, list[list[bytes]]], co
     assert [frame.format for frame in built[1:] if frame is not None] == [None, None]
     assert FORMATS[codec]().starts_frame(recorded[codec][0][0])
     assert len(recorded[codec][0]) > 1
-    assert not FORMATS[codec]().starts_frame(recorded[codec][0][-1])
+    assert codec == "av1" or not FORMATS[codec]().starts_frame(recorded[codec][0][-1])
 
 
 def test_av1_begins_with_any_whole_unit() -> None:
@@ -145,10 +145,10 @@ def test_h264_keeps_a_set_that_changes_between_key_frames(recorded: dict[str, li
     format_ = H264()
     format_.build(recorded["h264"][0])
     new_pps = b"\x68\xee\x3c\x80"
-    built = format_.build([new_pps, recorded["h264"][1][0]])
+    built = format_.build([new_pps, *recorded["h264"][1]])
     assert built is not None
     assert new_pps in built.data
-    built = format_.build([new_pps, recorded["h264"][1][0]])
+    built = format_.build([new_pps, *recorded["h264"][1]])
     assert built is not None
     assert new_pps not in built.data
 
