@@ -10,6 +10,8 @@ LEAP = 1.25
 OVERLOAD = 0.88
 """So is one that leaps up to less than what is sent: the receiver met the line's limit and now knows it. Estimates
 that merely creep after what is sent (libwebrtc's grow 8 % a second) say nothing of the kind."""
+FIRST_OVERLOAD = 0.5
+"""The first one says little yet."""
 
 RAMP_S = 2.0
 PROVE_S = 3.0
@@ -51,6 +53,16 @@ class ViewerBudget:
         self._congested_at = -inf
         self._wait_s = FIRST_TRIAL_S
 
+    def limit(self, running_bps: int, now: float) -> int | None:
+        """``limit_bps`` to plan with while ``running_bps`` are planned for: what goes on uncongested has its room.
+
+        A source that grows does not lose its picture before the line has said anything.
+        """
+        limit_bps = self.limit_bps
+        if limit_bps is None or now - self._congested_at < PROVE_S:
+            return limit_bps
+        return int(max(limit_bps, min(running_bps, self._loss_limit_bps)))
+
     @property
     def limit_bps(self) -> int | None:
         known_bps = inf if self.estimate_bps is None else max(self.estimate_bps, self._proven_bps)
@@ -74,7 +86,7 @@ class ViewerBudget:
         before = self.estimate_bps
         self.estimate_bps = bitrate_bps
         if before is None:
-            is_congested = bitrate_bps < OVERLOAD * sending_bps
+            is_congested = bitrate_bps < FIRST_OVERLOAD * sending_bps
         else:
             leaps = bitrate_bps > LEAP * before
             is_congested = bitrate_bps < FALL * before or (leaps and bitrate_bps < OVERLOAD * sending_bps)
@@ -113,6 +125,9 @@ class ViewerBudget:
 
         False: not now, or a probe began (``is_probing``).
         """
+        if self._trial_bps is not None and now - self._trial_began > 2 * PROVE_S:
+            # So much is not sent at all; what is wanted has changed since.
+            self._trial_bps = None
         if self._trial_bps is not None or now < self._trial_at:
             return False
         congested_lately = now - self._congested_at < CONGESTION_MEMORY_S

@@ -167,7 +167,8 @@ class Feeding:
                     wishes.append((slot, live))
         demands = [_demand(slot, live) for slot, live in wishes]
         audio_bps = viewer.audio_bps(AUDIO_RESERVE_BPS)
-        plan = allocate(viewer.budget.limit_bps, audio_bps, demands)
+        running_bps = audio_bps + viewer.video_bps()
+        plan = allocate(viewer.budget.limit(running_bps, now), audio_bps, demands)
         step_bps, can_probe = plan.next_step_bps, self._probing.can_probe(viewer)
         if step_bps is not None and viewer.budget.held_back(step_bps, plan.wanted_bps, now, can_probe=can_probe):
             plan = allocate(viewer.budget.limit_bps, audio_bps, demands)

@@ -122,6 +122,10 @@ class Peer:
         """What its slots are sent now, as the sources were last measured."""
         return sum(slot.feed.stream.bitrate_bps for slot in self.slots.values() if slot.feed is not None)
 
+    def video_bps(self) -> int:
+        """What its pictures take."""
+        return sum(slot.feed.stream.bitrate_bps for slot in self.video_slots if slot.feed is not None)
+
     def audio_bps(self, reserve_bps: int) -> int:
         """What the sound it is sent takes, at least ``reserve_bps`` a slot that carries some."""
         feeds = [slot.feed for slot in self.slots.values() if slot.is_audio and slot.feed is not None]

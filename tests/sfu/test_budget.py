@@ -17,8 +17,27 @@ from server.sfu.budget import (
 def congested() -> ViewerBudget:
     """At 100 kbit/s, congested at 0."""
     budget = ViewerBudget()
-    budget.on_estimate(100_000, 200_000, 0.0)
+    budget.on_estimate(100_000, 250_000, 0.0)
     return budget
+
+
+def test_what_goes_on_without_congestion_has_its_room() -> None:
+    budget = ViewerBudget()
+    assert budget.limit(300_000, 0.0) is None
+    budget.on_estimate(100_000, 120_000, 0.0)
+    assert budget.limit(300_000, 1.0) == 300_000
+    assert budget.limit(50_000, 1.0) == 100_000
+    budget.on_estimate(90_000, 300_000, 2.0)
+    assert budget.limit(300_000, 2.0) == 90_000
+    assert budget.limit(300_000, 2.0 + PROVE_S) == 300_000
+
+
+def test_a_trial_of_what_is_not_sent_gives_way_to_another() -> None:
+    budget = congested()
+    assert budget.held_back(300_000, 900_000, FIRST_TRIAL_S, can_probe=False)
+    assert not budget.held_back(400_000, 900_000, FIRST_TRIAL_S + 2 * PROVE_S, can_probe=False)
+    assert budget.held_back(400_000, 900_000, FIRST_TRIAL_S + 2 * PROVE_S + 0.1, can_probe=False)
+    assert budget.limit_bps == 400_000
 
 
 def test_a_viewer_who_says_nothing_has_no_limit() -> None:
@@ -54,7 +73,7 @@ def test_an_estimate_of_an_idle_line_holds_nothing_back() -> None:
 
 @pytest.mark.parametrize(
     ("before", "estimate", "sending"),
-    [(None, 100_000, 120_000), (200_000, 100_000, 50_000), (200_000, 300_000, 400_000)],
+    [(None, 100_000, 220_000), (200_000, 100_000, 50_000), (200_000, 300_000, 400_000)],
 )
 def test_congestion_holds_back(before: int | None, estimate: int, sending: int) -> None:
     """Too little from the start, a fall, or a leap up to less than what is sent."""

@@ -286,6 +286,26 @@ def test_a_probe_ends_with_congestion_or_with_the_picture_it_fills_up() -> None:
         assert len(hall.resent[2]) == count
 
 
+def test_a_camera_that_grows_keeps_its_picture_while_the_line_says_nothing() -> None:
+    """As Chromium does: its first estimates are those of a line that carried little, and creep after what is sent."""
+    hall = Hall()
+    hall.join(1, [mic(), camera(codecs=(VP8,))])
+    hall.join(2, slots=[audio_slot(), video_slot()])
+    hall.open(TRACK, (1, "0"))
+    hall.assign(2, "v0", TRACK)
+    hall.assign(2, "a0", (1, "0"))
+    source, voice, estimate_bps = Camera(packets_per_frame=1), Microphone(), 45_000.0
+    for second in range(25):
+        source.packet_octets = int(min(700, 150 * 1.15**second))
+        for frame in range(30):
+            hall.send(1, source.frame(hall.now, key=second == frame == 0))
+            hall.send(1, voice.packet())
+            hall.advance(1 / 30)
+        remb(hall, int(estimate_bps))
+        estimate_bps = min(110_000, 1.08 * estimate_bps)
+    assert len([packet for packet in hall.received[2] if packet.ssrc == 9_000]) == 25 * 30
+
+
 def test_a_viewers_transport_wide_feedback_counts_where_it_is_wanted() -> None:
     numbered = Codec(96, "vp8", 90_000, rtx_payload_type=97, nack=True, pli=True, transport_cc=True)
     for codec, expected in ((numbered, "q"), (VP8, "f")):
