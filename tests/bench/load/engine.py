@@ -159,10 +159,10 @@ class LoadEngine:
         track = next(track for track in connection.plan.sends if track.label is label)
         return self._send(connection, track, offer.VP8, 90_000, picture, video=True)
 
-    def speak(self, connection: MediaConnection) -> int:
-        """Send 50 packets of sound a second on the microphone; the stream's number."""
+    def speak(self, connection: MediaConnection, packets_per_s: int = 50) -> int:
+        """Send sound on the microphone; the stream's number."""
         track = next(track for track in connection.plan.sends if track.label is TrackLabel.MIC)
-        sound = Picture(8 * 50 * AUDIO_PAYLOAD_OCTETS, 50)
+        sound = Picture(8 * packets_per_s * AUDIO_PAYLOAD_OCTETS, packets_per_s)
         return self._send(connection, track, offer.OPUS, 48_000, sound, video=False)
 
     def set_sending(self, stream: int, sends: bool) -> None:
