@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 
 _NICE = 10
 _KEEP_PROGRESS_S = 5.0
-_LOOK_AGAIN_S = 30.0
 _TERMINATES_WITHIN_S = 5.0
 _LONGEST_DETAIL = 500
 _LINE_OCTETS = 1 << 20
@@ -32,7 +31,8 @@ _LINE_OCTETS = 1 << 20
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderLimits:
     """``workers`` at a time. A worker that says nothing for ``stall_s`` is killed. After a failure the next of at most
-    ``tries`` follows in ``retry_s``, four times as long each time. ``while_recording`` False: none is begun while
+    ``tries`` follows in ``retry_s``, four times as long each time; every ``look_again_s`` it is seen
+    who is due. ``while_recording`` False: none is begun while
     anything is recorded."""
 
     workers: int = 1
@@ -40,6 +40,7 @@ class RenderLimits:
     stall_s: float = 600.0
     tries: int = 5
     retry_s: float = 15.0
+    look_again_s: float = 30.0
 
 
 class _Said(msgspec.Struct):
@@ -119,7 +120,7 @@ class RenderQueue:
                 taken = await self._take()
                 if taken is None:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._changed.wait(), _LOOK_AGAIN_S)
+                        await asyncio.wait_for(self._changed.wait(), self._limits.look_again_s)
                     continue
                 recording_id, again = taken
                 job = asyncio.create_task(self._render(recording_id, again))
@@ -135,7 +136,10 @@ class RenderQueue:
                     raise error
             except DiemcauError as error:
                 logger.error("rendering waits: %s", error.detail)
-                await asyncio.sleep(_LOOK_AGAIN_S)
+                await asyncio.sleep(self._limits.look_again_s)
+            except Exception:
+                logger.exception("rendering failed for a reason of our own, and goes on")
+                await asyncio.sleep(self._limits.look_again_s)
 
     async def _take(self) -> tuple[str, bool] | None:
         """The recording that has waited longest and is due, marked as being rendered; whether anew."""
