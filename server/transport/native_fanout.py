@@ -12,7 +12,7 @@ from server.transport.native import CData, ffi, lib, socket_address
 from server.transport.srtp import SrtpSession, protect_address
 
 DROP_REASONS = ("not_connected", "oversize", "srtp_repeated", "srtp_malformed", "send_blocked", "send_failed")
-MAX_TABLES = 4_096
+MAX_TABLES = 1_024
 """Tables kept; a late packet brings one that is never seen again, so all are forgotten when there are so many."""
 
 
