@@ -88,7 +88,8 @@ class PieceServer:
         try:
             answer = await asyncio.shield(task)  # another may wait for it too, and a player that left comes back for it
         except asyncio.CancelledError:
-            if task.cancelled():
+            caller = asyncio.current_task()
+            if task.cancelled() and not (caller is not None and caller.cancelling()):
                 raise Unavailable("pieces_closed", "the server is shutting down") from None
             raise
         if answer.error:
