@@ -102,7 +102,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         keys.append(SigningKey.load(own).public_base64)
     status = 0
     for folder in folders:
-        report = verify_recording(folder, also_trusted=keys, running=arguments.running)
+        report = verify_recording(folder, next(iter(keys), None), also_trusted=keys[1:], running=arguments.running)
         status = status if report.ok else 1
         _tell_report(folder, report, as_json=arguments.json)
     return status
@@ -139,7 +139,7 @@ def _export(arguments: argparse.Namespace) -> int:
 def _import(arguments: argparse.Namespace) -> int:
     source = sys.stdin.buffer if arguments.source == _STDIO else Path(arguments.source)
     keys = [_read_key(given) for given in arguments.key]
-    imported = import_package(source, _recordings_dir(arguments), also_trusted=keys)
+    imported = import_package(source, _recordings_dir(arguments), next(iter(keys), None), also_trusted=keys[1:])
     _say(f"{imported.folder}{' was there already, the same' if imported.already else ''}")
     return 0
 

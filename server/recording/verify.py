@@ -26,7 +26,7 @@ FILM_MANIFEST_FILE: Final = "film.json"
 TRACKS_FOLDER: Final = "tracks"
 MAX_FINDINGS: Final = 1_000
 
-_MAX_SEGMENTS: Final = 1_000_000
+_MAX_SEGMENTS: Final = 50_000
 MAX_FILM_MANIFEST_OCTETS: Final = 8 << 20
 _MAX_UNSIGNED: Final = 1_000
 _SEGMENT_NAME: Final = re.compile(rf"{TRACKS_FOLDER}/[A-Za-z0-9_-][A-Za-z0-9_.-]{{0,90}}", re.ASCII)
@@ -46,17 +46,21 @@ def verify_recording(
 ) -> Report:
     """Check a recording's folder, wherever it lies. Public keys are PEM or base64.
 
-    ``also_trusted``: further keys, such as that of a server which rendered the film again. ``running``: an open end is
-    no finding. Raises InvalidInput (``bad_public_key``) for a key that is none; nothing for what lies in the folder.
+    ``trusted_key``: it, or one of ``also_trusted``, must have made the recording; None: whoever it was. A film may also
+    be signed by any of ``also_trusted``: another server may have rendered it again. ``running``: an open end is no
+    finding. Raises InvalidInput (``bad_public_key``) for a key that is none; nothing for what lies in the folder.
     """
-    keys = [*also_trusted] if trusted_key is None else [trusted_key, *also_trusted]
-    return _Check(folder, tuple(PublicKey.from_text(key) for key in keys), running).run()
+    makers = None if trusted_key is None else [trusted_key, *also_trusted]
+    return _Check(folder, _keys(makers), _keys(also_trusted) or (), running).run()
 
 
 class _Check:
-    def __init__(self, folder: Path, trusted: tuple[PublicKey, ...], running: bool) -> None:
+    def __init__(
+        self, folder: Path, makers: tuple[PublicKey, ...] | None, renderers: tuple[PublicKey, ...], running: bool
+    ) -> None:
         self._folder = folder
-        self._trusted = trusted
+        self._makers = makers
+        self._renderers = renderers
         self._running = running
         self._findings: list[Finding] = []
         self._opened: Opened | None = None
@@ -78,7 +82,8 @@ class _Check:
         else:
             self._look_at_key()
             for name, segment in sorted(self._segments.items()):
-                self._look_at_segment(name, segment)
+                if len(self._findings) <= MAX_FINDINGS:
+                    self._look_at_segment(name, segment)
             self._look_for_strangers()
         film = self._look_at_film()
         opened = self._opened
@@ -88,7 +93,7 @@ class _Check:
             recording_id=opened.recording_id if opened else None,
             title=opened.title if opened else None,
             public_key=opened.public_key if opened else None,
-            trusted=self._is_trusted(self._key) if self._trusted else None,
+            trusted=self._is_trusted(),
             closed=self._closed,
             lines=self._lines,
             started_at=self._times.started_at,
@@ -149,7 +154,7 @@ class _Check:
             self._key = PublicKey.from_base64(opened.public_key)
         except InvalidInput as error:
             self._find("bad_key", error.detail, LOG_FILE, 1)
-        if self._trusted and not self._is_trusted(self._key):
+        if self._is_trusted() is False:
             self._find("untrusted_key", f"made with the key {opened.public_key}, which is not one given", LOG_FILE, 1)
 
     def _close(self, closed: Closed, octets: bytes, number: int) -> None:
@@ -235,7 +240,7 @@ class _Check:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             self._find("film_manifest_damaged", str(error), FILM_MANIFEST_FILE)
             return False
-        keys = self._trusted if self._key is None else (self._key, *self._trusted)
+        keys = [key for key in (self._key, *(self._makers or ()), *self._renderers) if key is not None]
         if not any(verify_document(octets, key) for key in keys):
             self._find("film_signature", "the recording's key did not sign it", FILM_MANIFEST_FILE)
         return manifest
@@ -260,8 +265,10 @@ class _Check:
 
     # --- findings ---
 
-    def _is_trusted(self, key: PublicKey | None) -> bool:
-        return key is not None and any(key.base64 == trusted.base64 for trusted in self._trusted)
+    def _is_trusted(self) -> bool | None:
+        if self._makers is None:
+            return None
+        return self._key is not None and any(self._key.base64 == maker.base64 for maker in self._makers)
 
     def _find(self, code: str, detail: str, file: str | None = None, line: int | None = None) -> None:
         if len(self._findings) < MAX_FINDINGS:
@@ -277,6 +284,10 @@ class _Check:
                 self._find(missing, "is not there", file)
             case _:
                 self._find("unreadable", str(error), file)
+
+
+def _keys(given: Sequence[str] | None) -> tuple[PublicKey, ...] | None:
+    return None if given is None else tuple(map(PublicKey.from_text, given))
 
 
 def _text(name: str) -> str:

@@ -174,8 +174,9 @@ def test_a_recording_goes_out_and_comes_back(run: Run, data: Path, tmp_path: Pat
     again = run("import", package, "--data", archive)
     assert again.stdout == f"{archive / 'recordings' / 'rec_a'} was there already, the same\n"
     shutil.rmtree(archive)
-    refused = process("import", "-", "--data", archive, stdin=streamed[:-1])
-    assert (refused.returncode, refused.stderr) == (1, b"diemcau: not imported: it ends too early (bad_package)\n")
+    package.write_bytes(streamed[:-1])
+    refused = run("import", package, "--data", archive)
+    assert (refused.returncode, refused.stderr) == (1, "diemcau: not imported: it ends too early (bad_package)\n")
     assert process("import", "-", "--data", archive, stdin=streamed).returncode == 0
 
 

@@ -9,13 +9,14 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from server.errors import Conflict, Unavailable
 from server.recording.importing import PackageRefused, import_package
 from server.recording.keys import SigningKey
 from server.recording.package import Package
-from server.recording.tar import file_header, padded
+from server.recording.tar import end_of_archive, file_header, padded
 from server.recording.verify import verify_recording
 from tests.support.failing_files import FailingFiles
 from tests.support.recordings import make_recording
@@ -185,6 +186,17 @@ def test_any_changed_octet_is_refused(
     for _ in range(40):
         with pytest.raises(PackageRefused):
             import_package(io.BytesIO(change(whole, chance)), place)
+    assert nothing_in(place)
+
+
+def test_one_recording_in_the_clothes_of_another_is_refused(folder: Path, place: Path) -> None:
+    clothes = msgspec.structs.replace(Package(folder).manifest, recording_id="rec_b")
+    octets = clothes.header("manifest.json", len(clothes.encoded())) + padded(clothes.encoded())
+    for file in clothes.files:
+        octets += clothes.header(file.name, file.octets) + padded((folder / file.name).read_bytes())
+    octets += bytes(end_of_archive(len(octets)))
+    with pytest.raises(PackageRefused, match="log is that of another recording"):
+        import_package(io.BytesIO(octets), place)
     assert nothing_in(place)
 
 

@@ -136,6 +136,7 @@ def test_a_whole_log_is_gone_on_with_as_it_is(tmp_path: Path) -> None:
         (1, b"}}", b"}," + b'"x":' + b"[" * 2_000 + b"]" * 2_000 + b"}", 2, "not a line of a log"),
         (0, b'"format":1', b'"format":2', 1, "reads up to 1"),
         (0, b'"type":"opened"', b'"type":"paused"', 1, "not a line of a log"),
+        (1, b'"prev":"', b'"event":{"type":"paused","reason":""},"x":"', 2, "not a line of a log"),
         (2, b"tracks", b"x" * (1 << 20), 3, "longer than"),
     ],
 )
@@ -175,6 +176,37 @@ def test_lines_cut_swapped_and_inserted_are_damage(tmp_path: Path, change: objec
     (tmp_path / "events.jsonl").write_bytes(b"".join(line + b"\n" for line in change(lines_of(tmp_path))))
     with pytest.raises(LogDamaged):
         read_log(tmp_path)
+
+
+def test_an_empty_log_cannot_be_resumed(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_bytes(b'{"n":1')
+    with pytest.raises(LogDamaged, match="there is none"):
+        EventLog.resume(tmp_path, RealFiles(), AT)
+
+
+def test_a_second_opened_line_is_damage(tmp_path: Path) -> None:
+    log = a_log(tmp_path)
+    log.append(opened(), AT)
+    log.release()
+    with pytest.raises(LogDamaged, match="the first line, and no other"):
+        read_log(tmp_path)
+
+
+@pytest.mark.parametrize("torn", [0, 5])
+def test_an_error_while_resuming_passes_through_and_may_be_tried_again(tmp_path: Path, torn: int) -> None:
+    a_log(tmp_path).release()
+    (tmp_path / "events.jsonl").write_bytes((tmp_path / "events.jsonl").read_bytes() + b"x" * torn)
+    for operation in range(1, 20):
+        files = FailingFiles(at_operation=operation)
+        try:
+            EventLog.resume(tmp_path, files, AT).release()
+        except OSError:
+            assert files.failed
+        if not files.failed:
+            break
+    assert operation > 2
+    EventLog.resume(tmp_path, RealFiles(), AT).release()
+    assert all(line.n == number for number, line in enumerate(read_log(tmp_path), 1))
 
 
 def test_nothing_may_follow_the_closing_line(tmp_path: Path) -> None:

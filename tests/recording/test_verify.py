@@ -149,6 +149,9 @@ def test_a_film_made_again_by_a_trusted_server_is_clean(folder: Path) -> None:
     write_film(folder, OTHER)
     assert codes(verify_recording(folder)) == {"film_signature"}
     assert verify_recording(folder, KEY.public_base64, also_trusted=[OTHER.public_base64]).ok
+    assert verify_recording(folder, also_trusted=[OTHER.public_base64]).ok, "whoever made the recording"
+    (folder / "events.jsonl").write_bytes(b"garbage")
+    assert "film_signature" not in codes(verify_recording(folder, also_trusted=[OTHER.public_base64]))
 
 
 def test_one_changed_letter_is_one_finding(folder: Path) -> None:
@@ -289,6 +292,26 @@ def test_a_key_of_garbage_is_a_finding(tmp_path: Path) -> None:
     lines[1] = lines[1].replace(prev, hashlib.sha256(first).hexdigest().encode())
     (folder / "events.jsonl").write_bytes(first + b"\n" + lines[1] + b"\n")
     assert codes(verify_recording(folder, KEY.public_base64)) >= {"bad_key", "untrusted_key", "not_closed"}
+
+
+def test_no_more_segments_are_looked_at_than_there_can_be(tmp_path: Path) -> None:
+    make_recording(tmp_path, KEY, [], closed=False)
+    line = (tmp_path / "events.jsonl").read_bytes().rstrip(b"\n")
+    with (tmp_path / "events.jsonl").open("ab") as log:
+        for number in range(2, 50_004):
+            event = _SEGMENT_LINE % (number, hashlib.sha256(line).hexdigest().encode(), number)
+            log.write(event + b"\n")
+            line = event
+    report = verify_recording(tmp_path, running=True)
+    assert report.segments == 50_002
+    assert [finding.code for finding in report.findings[:2]] == ["more", "segment_missing"]
+    assert len(report.findings) == MAX_FINDINGS + 1
+
+
+_SEGMENT_LINE = (
+    b'{"n":%d,"at":1790000000.0,"prev":"%s","event":{"type":"segment","file":"tracks/%d","sha256":"","octets":1,'
+    b'"seat_id":"s","track":"mic","codec":"opus","starts_at":1790000000.0,"ends_at":1790000000.0}}'
+)
 
 
 def test_huge_lines_and_many_strangers_take_little_memory(folder: Path) -> None:
