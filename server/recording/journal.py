@@ -21,9 +21,13 @@ from server.recording.orphans import TRACKS_FOLDER, TrackFile, adopt, file_name,
 from server.recording.space import WriteRate
 from server.recording.track import TrackDescription, TrackWriter
 from server.recording.wire import Ack, Hello
+from server.rtp.packet import RtpView
+from server.rtp.sequence import difference32
 
 RESERVE_FILE: Final = "reserve"
 _POLL_S: Final = 1.0
+_SAME_STREAM_TICKS: Final = 180 * 90_000
+"""Slots' SSRCs come again after a restart of the server, RTP times do not."""
 _ZEROS: Final = bytes(65_536)
 _encode = msgspec.json.Encoder().encode
 
@@ -75,8 +79,7 @@ class Journal:
         """Packets of this track follow. Known numbers are passed over (they come again in a replay)."""
         self._received = max(self._received, index)
         if description.number not in self._tracks:
-            left = self._left.pop(track_name(description.seat_id, description.label), None)
-            self._tracks[description.number] = TrackWriter(description, self._files, self._limits, self, left)
+            self._tracks[description.number] = TrackWriter(description, self._files, self._limits, self)
 
     def close_track(self, track: int, index: int, now: float) -> None:
         self._received = index
@@ -192,6 +195,15 @@ class Journal:
 
     def wish_keyframe(self, track: int) -> None:
         self._wishes.add(track)
+
+    def claim(self, track: str, packet: RtpView) -> TrackFile | None:
+        left = self._left.get(track)
+        position = left.found.position if left is not None and left.found is not None else None
+        if position is None or position.ssrc != packet.ssrc:
+            return None
+        if abs(difference32(packet.timestamp, position.timestamp)) > _SAME_STREAM_TICKS:
+            return None
+        return self._left.pop(track)
 
     # The beginning, and going on.
 

@@ -20,6 +20,9 @@ from server.sfu.ports import Codec, TrackLabel
 
 __all__ = ["WriterLimits", "WriterLink", "WriterObserver", "WriterSettings", "WriterStats"]
 
+_TURN_S: Final = 0.04
+"""Frames go out together this often: a send costs some 30 µs, a packet in it half of one. A server that is killed
+loses so much, at most."""
 _WATCH_S: Final = 0.25
 _LIVED_S: Final = 10.0
 """A writer that lived so long before it died is replaced at once."""
@@ -123,7 +126,7 @@ class WriterLink:
 
     def _schedule(self) -> None:
         self._is_scheduled = True
-        self._loop.call_soon(self._flush)
+        self._loop.call_later(_TURN_S, self._flush)
 
     def _flush(self) -> None:
         """What this turn of the loop brought, as one batch."""

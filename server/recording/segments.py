@@ -33,7 +33,6 @@ class Segment:
         self.starts_at = starts_at
         self.last_ms = 0
         self.frames = 0
-        self.recovered = False
         self.position: RtpPosition | None = None
         """Of the last frame given."""
         self._files = files

@@ -27,6 +27,8 @@ _LATE_FOR_S: Final = 3.0
 _SILENCE_S: Final = 2.0
 """Discontinuous transmission sends something every 0.4 s (RFC 7587 3.1.3); no sound for longer was none."""
 _WISH_EVERY_S: Final = 1.0
+_WITHOUT_KEY: Final = 1.8
+"""So many lengths a segment waits for a key frame: longer than that, the hole is smaller than the trouble."""
 _PICTURE_S: Final = 1 / 30
 _DEFAULT_SOUND_S: Final = 0.02
 
@@ -40,6 +42,9 @@ class TrackHome(Protocol):
     def log(self, event: Event, at: float) -> None: ...
 
     def wish_keyframe(self, track: int) -> None: ...
+
+    def claim(self, track: str, packet: RtpView) -> TrackFile | None:
+        """The last file that an earlier writer of this server left of the stream that ``packet`` is of."""
 
 
 class TrackDescription(msgspec.Struct, frozen=True):
@@ -55,10 +60,7 @@ class TrackWriter:
     """Not a coroutine, not a thread: ``rtp`` and ``tick`` do everything. OSError passes through where the disk fails;
     ``interrupt`` then brings what is written into order. All times are the stream's (see ``Arrival``)."""
 
-    def __init__(
-        self, description: TrackDescription, files: Files, limits: WriterLimits, home: TrackHome, left: TrackFile | None
-    ) -> None:
-        """``left``: this track's last file by an earlier writer, None where there is none to go on with."""
+    def __init__(self, description: TrackDescription, files: Files, limits: WriterLimits, home: TrackHome) -> None:
         self.description = description
         self.is_sound = description.label == "mic"
         self.malformed = 0
@@ -68,7 +70,6 @@ class TrackWriter:
         self._files = files
         self._limits = limits
         self._home = home
-        self._left = left
         self._ssrc: int | None = None
         self._rate = 48_000 if self.is_sound else 90_000
         self._reorder = Reorder(limits.reorder_s)
@@ -148,7 +149,6 @@ class TrackWriter:
     def close(self) -> None:
         """No more packets: write what waits, finish the segment."""
         self._drain(float("inf"))
-        self._finish_left()
         self._finish_segment()
 
     def interrupt(self) -> None:
@@ -158,7 +158,7 @@ class TrackWriter:
         except OSError:
             assert self._segment is not None
             self._segment.abandon()
-        self._segment = self._left = self._unsynced_index = None
+        self._segment = self._unsynced_index = None
         self.skip()
 
     def skip(self) -> None:
@@ -168,29 +168,20 @@ class TrackWriter:
         self._wished_at = -1e9
 
     def _change_source(self, packet: RtpView) -> None:
-        left, self._left = self._left, None
-        position = left.found.position if left is not None and left.found is not None else None
-        next_sequence = None
-        if self._ssrc is None and left is not None and position is not None and position.ssrc == packet.ssrc:
-            next_sequence = position.sequence + 1 & 0xFFFF
-            self._go_on_with(left)
-        elif left is not None:
-            self._left = left
-            self._finish_left()
+        left = self._home.claim(self._name, packet) if self._ssrc is None else None
         if self._ssrc is not None:
             self._finish_segment()
             self._clock.restart()
             self._last_timestamp = None
-        lost = self._reorder.lost
-        self._ssrc = packet.ssrc
+        lost, self._ssrc = self._reorder.lost, packet.ssrc
+        self._depacketizers.clear()
+        self._payload_type = -1
+        next_sequence = None if left is None else self._go_on_with(left)
         self._reorder = Reorder(self._limits.reorder_s, next_sequence)
         self._reorder.lost = lost
-        if next_sequence is None:
-            self._depacketizers.clear()
-            self._payload_type = -1
 
-    def _go_on_with(self, left: TrackFile) -> None:
-        """The stream of an earlier writer continues: behind its last packet, in the same file where that is open."""
+    def _go_on_with(self, left: TrackFile) -> int:
+        """Behind the last packet of an earlier writer, in its file where that is open; the next sequence number."""
         found = left.found
         assert found is not None
         assert found.position is not None
@@ -204,22 +195,7 @@ class TrackWriter:
             self._segment = Segment.reopen(self._files, left.path, found, left.codec, self._name)
             self._base = position.base_timestamp
             self._packets, self._lost_before = position.packets, -position.lost
-
-    def _finish_left(self) -> None:
-        """What an earlier writer left does not go on: it is finished as it is."""
-        left, found = self._left, self._left.found if self._left is not None else None
-        if left is None or found is None or found.finished:
-            self._left = None
-            return
-        self._segment = Segment.reopen(self._files, left.path, found, left.codec, self._name)
-        self._segment.recovered = True
-        assert found.position is not None
-        self._base = found.position.base_timestamp
-        self._packets, self._lost_before = found.position.packets, self._reorder.lost - found.position.lost
-        self._left = None
-        self._finish_segment()
-        self._covered_until = found.starts_at + left.ends_ms / 1000
-        self._missed_since, self._gap_reason = self._covered_until, "writer_stopped"
+        return position.sequence + 1 & 0xFFFF
 
     def _drain(self, now: float) -> None:
         for ordered in self._reorder.take(now):
@@ -287,7 +263,7 @@ class TrackWriter:
             return False
         if frame.format is None:
             self._wish(frame.at)
-        return frame.format is not None
+        return frame.format is not None or offset_s >= _WITHOUT_KEY * self._limits.segment_s
 
     def _measure(self, frame: Frame) -> None:
         """How long a frame lasts: sound says so, a picture as long as the one before."""
@@ -355,7 +331,6 @@ class TrackWriter:
             ends_at=ends_at,
             packets=self._packets,
             lost=self._reorder.lost - self._lost_before,
-            recovered=segment.recovered,
         )
         self._home.log(closed, ends_at)
 
