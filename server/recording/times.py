@@ -9,13 +9,16 @@ from typing import Final
 from server.recording.events import Gap, Line, Repaired, Resumed, SegmentClosed
 
 _SLACK_S: Final = 300.0
-"""How far a line's ``at`` may lie before the latest one. Frames wait up to 80 s for a writer that has to be replaced."""
+"""How far a line's ``at`` may lie before the latest one: frames wait up to 80 s for a writer that is replaced."""
 
 _OVERLAP_S: Final = 1.0
 """Two segments of a track: sender reports correct a clock that drifts."""
 
 _LONGEST_SEGMENT_S: Final = 120.0
 """Twice what a writer makes, for cameras that are late with their key frames."""
+
+_NEVER: Final = 1e11
+"""The year 5138."""
 
 
 class Times:
@@ -33,6 +36,8 @@ class Times:
 
     def impossible(self, line: Line) -> list[str]:
         """What is wrong with the times of the next line, in words."""
+        if not 0 <= line.at < _NEVER:
+            return [f"is dated {line.at:g}, which is no time"]
         if self.started_at is None:
             self.started_at = self._latest = line.at
         if isinstance(line.event, Resumed | Repaired):

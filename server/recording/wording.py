@@ -10,6 +10,7 @@ from server.recording.report import Finding, Report
 from server.recording.shelf import Overview
 
 _MAX_GAPS: Final = 20
+_NEVER_S: Final = 1e11
 
 
 def table(found: Sequence[Overview]) -> str:
@@ -37,7 +38,9 @@ def verdict(folder: Path, report: Report) -> str:
 
 
 def length(seconds: float) -> str:
-    """``h:mm:ss``."""
+    """``h:mm:ss``, or ``?`` for what is no length."""
+    if not abs(seconds) < _NEVER_S:
+        return "?"
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
