@@ -80,7 +80,7 @@ class House:
             self.store,
             folder,
             self.clock,
-            config.archive,
+            msgspec.structs.replace(config.archive, render=False),
             RecordingConfig(),
             recordings_dir=folder / "recordings",
             key_path=folder / SIGNING_KEY_FILE,
