@@ -3,9 +3,11 @@
 import argparse
 import asyncio
 import os
+from typing import get_args
 
 import uvloop
 
+from server.config import FanoutChoice
 from tests.bench.copies import run_copies
 from tests.bench.forwarding import run_one_to_many, run_province
 from tests.bench.machine import noise_percent, stolen_seconds
@@ -24,7 +26,8 @@ def main() -> None:
         run_copies()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         if "one_to_many" in arguments.parts:
-            runner.run(run_one_to_many(arguments.peers, arguments.seconds))
+            for fanout in arguments.fanout:
+                runner.run(run_one_to_many(arguments.peers, arguments.seconds, fanout))
         if "province" in arguments.parts:
             runner.run(run_province(arguments.peers, arguments.seconds))
     say("machine_noise_after", noise_percent(), "%", stolen_s=stolen_seconds() - stolen_s)
@@ -35,6 +38,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("parts", nargs="*", default=list(PARTS), help=f"of {', '.join(PARTS)}; all without any")
     parser.add_argument("--peers", type=int, default=160, help="viewers, and endpoints of the province")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long a steady window is")
+    choices = get_args(FanoutChoice)
+    parser.add_argument("--fanout", nargs="+", choices=choices, default=["auto"], help="one_to_many, once with each")
     arguments = parser.parse_args()
     unknown = set(arguments.parts) - set(PARTS)
     if unknown:

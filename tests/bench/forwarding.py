@@ -12,6 +12,7 @@ from server.bots.loops import encode_tone
 from server.bots.players import AudioPlayer
 from server.bots.publisher import SINGLE, plan_offer
 from server.bots.streams import RtpStream
+from server.config import FanoutChoice
 from tests.bench.machine import cpu_seconds, percentile, resident_megabytes, split_cores
 from tests.bench.report import say
 from tests.bench.stamped import StampedVideo, stamp_of, stamped_stream
@@ -58,12 +59,13 @@ class Window:
         say(f"{scenario}_memory", resident_megabytes(self._swarm.server.pid), "MB")
 
 
-async def run_one_to_many(viewers: int, seconds: float) -> None:
+async def run_one_to_many(viewers: int, seconds: float, fanout: FanoutChoice = "auto") -> None:
     """The main endpoint publishes 1.5 Mbit/s of video and Opus over WHIP; everybody watches over WHEP."""
     server_cores, own_cores = split_cores()
     os.sched_setaffinity(0, own_cores)
     with tempfile.TemporaryDirectory(prefix="diemcau-bench-") as folder:
-        server = ServerProcess(Path(folder), endpoints=viewers + 1, cpus=server_cores)
+        config = f'[media]\nfanout = "{fanout}"\n'
+        server = ServerProcess(Path(folder), endpoints=viewers + 1, cpus=server_cores, config=config)
         async with server, Swarm(server) as swarm:
             publisher = await swarm.open("whip", 0, plan_offer(SINGLE, audio_slots=0, video_slots=0, screen=False))
             _speak_and_show(swarm, publisher)
@@ -78,7 +80,7 @@ async def run_one_to_many(viewers: int, seconds: float) -> None:
             window = Window(swarm)
             await window.measure(seconds)
             delays_ms = [1_000 * delay for delay in delays_s]
-            window.say_load("one_to_many", viewers=viewers, video_bps=VIDEO_BPS)
+            window.say_load("one_to_many", viewers=viewers, video_bps=VIDEO_BPS, fanout=fanout)
             for name, share in (("p50", 0.5), ("p99", 0.99)):
                 delay = percentile(delays_ms, share)
                 say(f"one_to_many_delay_{name}", delay, "ms", samples=len(delays_ms), sampled_viewers=len(sampled))

@@ -3,6 +3,7 @@
 import os
 import statistics
 import time
+from functools import cache
 from pathlib import Path
 
 
@@ -38,8 +39,12 @@ def core_busy_seconds(cpu: int) -> float:
     raise LookupError(f"no core {cpu}")
 
 
+@cache
 def split_cores() -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """(server's core, load generator's cores): one for the server, the rest for us; the same one where there is one."""
+    """(server's core, load generator's cores): one for the server, the rest for us; the same one where there is one.
+
+    Settled at the first call, before anybody has bound this process to its share.
+    """
     cores = sorted(os.sched_getaffinity(0))
     return (cores[0],), tuple(cores[1:]) or (cores[0],)
 
