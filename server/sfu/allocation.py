@@ -11,6 +11,8 @@ RAISE = 1.1
 receiver's first estimate is just what it receives."""
 NOMINAL_BPS = (150_000, 500_000, 1_500_000)
 """Taken for a layer not measured yet, from worst to best of three."""
+SURVIVAL_BPS = 64_000
+"""A line with less gets sound only."""
 AUDIO_RESERVE_BPS = 40_000
 """Kept for each audio slot that carries something, or what it was measured at."""
 
@@ -44,8 +46,12 @@ def allocate(limit_bps: int | None, audio_bps: int, demands: Sequence[Demand]) -
     wanted_bps = int(all_of_it) + 1
     if limit_bps is None or wanted_bps <= limit_bps:
         return Plan(tuple(wants), None, wanted_bps)
-    left = float(limit_bps - audio_bps)
     chosen: list[int | None] = [None] * len(demands)
+    if limit_bps < SURVIVAL_BPS:
+        # A picture at this rate freezes more than it shows, and what it takes is the sound's reserve.
+        step_bps = _next_step(audio_bps, demands, wants, chosen)
+        return Plan(tuple(chosen), None if step_bps is None else max(step_bps, SURVIVAL_BPS), wanted_bps)
+    left = float(limit_bps - audio_bps)
     for rank, demand in enumerate(demands):
         ceiling = wants[rank] if rank == 0 else 0
         left = _raise(demand, rank, ceiling, chosen, left)

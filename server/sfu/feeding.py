@@ -4,10 +4,12 @@ A picture is switched at a key frame of the new stream, and the old one shows un
 """
 
 from server.rtp.packet import RtpView
-from server.sfu.allocation import AUDIO_RESERVE_BPS, Demand, allocate
+from server.sfu import allocation
+from server.sfu.allocation import AUDIO_RESERVE_BPS, Plan, allocate
 from server.sfu.codecs import matching_codec
+from server.sfu.demand import Demand
 from server.sfu.layers import LayerOffer
-from server.sfu.outputs import SendRtp
+from server.sfu.outputs import SendRtp, Shortage, Starved
 from server.sfu.peer import Peer
 from server.sfu.probing import Probing
 from server.sfu.rewrite import copy_now
@@ -30,18 +32,22 @@ class Feeding:
     def __init__(self, board: Switchboard) -> None:
         self._board = board
         self._probing = Probing(board, self.refresh)
+        self._demand = Demand(board)
 
     # --- what the caller wants -------------------------------------------------------------------------------
 
     def assign(self, slot: Slot, uplink: Uplink | None, missing_reason: str, now: float) -> None:
         """From now on ``slot`` shall carry ``uplink``; None: nothing, for ``missing_reason``."""
-        if slot.target is not None:
-            slot.target.listeners.remove(slot)
+        before = slot.target
+        if before is not None:
+            before.listeners.remove(slot)
         slot.target = uplink
         slot.missing_reason = missing_reason
         if uplink is not None:
             uplink.listeners.append(slot)
         self.refresh(self._board.peers[slot.peer], now)
+        if before is not None:
+            self._demand.review(before, now)
 
     def set_gate(self, uplink: Uplink, is_open: bool, now: float) -> None:
         """Open or close the road. Closed: no flow, nothing remembered, nothing asked for."""
@@ -64,12 +70,14 @@ class Feeding:
         for slot in list(uplink.listeners):
             self.assign(slot, None, "source_gone", now)
 
-    def remove_slot(self, slot: Slot) -> None:
+    def remove_slot(self, slot: Slot, now: float) -> None:
         """Its viewer left: nothing is announced to nobody."""
-        if slot.target is not None:
-            slot.target.listeners.remove(slot)
         self._stop(slot)
         self._wait_no_more(slot)
+        slot.layer = None
+        if slot.target is not None:
+            slot.target.listeners.remove(slot)
+            self._demand.review(slot.target, now)
 
     # --- what streams do -------------------------------------------------------------------------------------
 
@@ -152,6 +160,9 @@ class Feeding:
         self._plan(viewer, now)
         for slot in viewer.slots.values():
             self._settle(slot, now)
+        for slot in viewer.video_slots:
+            if slot.target is not None:
+                self._demand.review(slot.target, now)
 
     def _refresh_listeners(self, uplink: Uplink, now: float) -> None:
         for key in dict.fromkeys(slot.peer for slot in uplink.listeners):
@@ -160,12 +171,13 @@ class Feeding:
     def _plan(self, viewer: Peer, now: float) -> None:
         wishes: list[tuple[Slot, list[Stream]]] = []
         for slot in viewer.video_slots:
-            target, slot.layer = slot.target, None
+            target, slot.layer, slot.is_hoping = slot.target, None, False
             if target is not None and not _obstacle(slot) and slot.shown_height != 0:
-                live = [stream for stream in target.live_streams() if _fits(stream, slot)]
-                if live:
-                    wishes.append((slot, live))
-        demands = [_demand(slot, live) for slot, live in wishes]
+                offered = [stream for stream in target.offered_streams(now) if _fits(stream, slot)]
+                if offered:
+                    wishes.append((slot, offered))
+                slot.is_hoping = not offered
+        demands = [_demand(slot, offered) for slot, offered in wishes]
         audio_bps = viewer.audio_bps(AUDIO_RESERVE_BPS)
         running_bps = audio_bps + viewer.video_bps()
         plan = allocate(viewer.budget.limit(running_bps, now), audio_bps, demands)
@@ -173,8 +185,17 @@ class Feeding:
         if step_bps is not None and viewer.budget.held_back(step_bps, plan.wanted_bps, now, can_probe=can_probe):
             plan = allocate(viewer.budget.limit_bps, audio_bps, demands)
         self._probing.watch(viewer, now)
-        for (slot, live), index in zip(wishes, plan.layers, strict=True):
-            slot.layer = live[index] if index is not None else None
+        for (slot, offered), index in zip(wishes, plan.layers, strict=True):
+            slot.layer = offered[index] if index is not None else None
+        self._tell_shortage(viewer, plan)
+
+    def _tell_shortage(self, viewer: Peer, plan: Plan) -> None:
+        shortage = Shortage.NONE
+        if plan.next_step_bps is not None:
+            shortage = Shortage.ALL_PICTURES if set(plan.layers) == {None} else Shortage.PICTURES
+        if viewer.shortage is not shortage:
+            viewer.shortage = shortage
+            self._board.outputs.append(Starved(viewer.key, shortage))
 
     def _settle(self, slot: Slot, now: float) -> None:
         obstacle = _obstacle(slot)
@@ -252,9 +273,9 @@ def _fits(stream: Stream, slot: Slot) -> bool:
     return stream.codec is not None and matching_codec(stream.codec, slot.spec.codecs) is not None
 
 
-def _demand(slot: Slot, live: list[Stream]) -> Demand:
-    offers = tuple(LayerOffer(stream.bitrate_bps, stream.height) for stream in live)
-    return Demand(offers, slot.shown_height, _index_in_use(slot, live))
+def _demand(slot: Slot, live: list[Stream]) -> allocation.Demand:
+    offers = tuple(LayerOffer(stream.bitrate_bps or stream.usual_bps, stream.height) for stream in live)
+    return allocation.Demand(offers, slot.shown_height, _index_in_use(slot, live))
 
 
 def _index_in_use(slot: Slot, live: list[Stream]) -> int | None:

@@ -1,6 +1,7 @@
 """What the router gives back: packets to send, feedback to send, and what changed. Carried out by the media plane."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import msgspec
 
@@ -59,7 +60,35 @@ class ActiveSpeakers:
     tracks: tuple[TrackId, ...]
 
 
-Output = SendRtcp | SendRtp | SlotFed | ActiveSpeakers
+@dataclass(frozen=True, slots=True)
+class LayersWanted:
+    """The layers of a picture that anybody takes now, worst first; ("",): one without simulcast; (): nobody watches.
+
+    Its sender may switch the others off (``setParameters``: ``active``), and should switch on at once what is in it
+    again. Sent when it changes, fewer only after 3 s. Who does not heed it loses nothing.
+    """
+
+    track: TrackId
+    rids: tuple[str, ...]
+
+
+class Shortage(StrEnum):
+    """What a viewer's line costs it: NONE nothing, PICTURES some or their size, ALL_PICTURES all, it has sound only."""
+
+    NONE = "none"
+    PICTURES = "pictures"
+    ALL_PICTURES = "all_pictures"
+
+
+@dataclass(frozen=True, slots=True)
+class Starved:
+    """A viewer's line is too weak, or no longer. Sent when ``shortage`` changes; it begins with NONE."""
+
+    peer: PeerKey
+    shortage: Shortage
+
+
+Output = SendRtcp | SendRtp | SlotFed | ActiveSpeakers | LayersWanted | Starved
 
 
 @dataclass(frozen=True, slots=True)

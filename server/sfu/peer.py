@@ -9,6 +9,7 @@ from server.sfu.budget import ViewerBudget
 from server.sfu.delivery import DeliveryEstimate
 from server.sfu.link import LinkMeter, Totals
 from server.sfu.nack import DEFAULT_RTT_S
+from server.sfu.outputs import Shortage
 from server.sfu.ports import Kind, PeerKey, SlotSpec, UplinkSpec
 from server.sfu.reports import SenderOffset
 from server.sfu.resend import Resender
@@ -57,6 +58,7 @@ class Peer:
         """What a probe fills up with now."""
         self.probe_octets = 0.0
         self.is_padded = False
+        self.shortage = Shortage.NONE
         self.meter = LinkMeter(now)
         self.rtt_s: float | None = None
         self.sampled_at = now

@@ -28,11 +28,14 @@ from server.sfu.outputs import (
     ActiveSpeakers,
     Forward,
     LayerStats,
+    LayersWanted,
     LinkStats,
     Output,
     SendRtcp,
     SendRtp,
+    Shortage,
     SlotFed,
+    Starved,
     TrackId,
     TrackStats,
 )
@@ -48,12 +51,15 @@ __all__ = [
     "ActiveSpeakers",
     "Forward",
     "LayerStats",
+    "LayersWanted",
     "LinkStats",
     "Output",
     "Router",
     "SendRtcp",
     "SendRtp",
+    "Shortage",
     "SlotFed",
+    "Starved",
     "TrackId",
     "TrackStats",
 ]
@@ -119,11 +125,12 @@ class Router:
         if entry is None:
             return
         for slot in entry.slots.values():
-            self._feeding.remove_slot(slot)
+            self._feeding.remove_slot(slot, now)
         for uplink in entry.uplinks.values():
             uplink.gate_open = False
             self._feeding.remove_uplink(uplink, now)
             self._board.schedule.cancel(("layers", uplink.track))
+            self._board.schedule.cancel(("demand", uplink.track))
         for stream in entry.streams:
             self._listening.silence(stream)
             self._board.schedule.cancel(("nack", stream.key))

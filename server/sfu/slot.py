@@ -50,6 +50,7 @@ class Slot:
 
     __slots__ = (
         "_capture",
+        "_layer",
         "_octets_past",
         "_packets_past",
         "_picture_id",
@@ -61,7 +62,7 @@ class Slot:
         "announced",
         "destination",
         "feed",
-        "layer",
+        "is_hoping",
         "missing_reason",
         "past",
         "peer",
@@ -81,7 +82,9 @@ class Slot:
         self.target: Uplink | None = None
         self.missing_reason = "unassigned"
         self.shown_height: int | None = None
-        self.layer: Stream | None = None
+        self._layer: Stream | None = None
+        self.is_hoping = False
+        """It would show its target, of which nothing comes."""
         self.waiting: Stream | None = None
         self.feed: Feed | None = None
         self.past: deque[Feed] = deque()
@@ -102,6 +105,18 @@ class Slot:
     @property
     def is_audio(self) -> bool:
         return self.spec.kind is Kind.AUDIO
+
+    @property
+    def layer(self) -> Stream | None:
+        return self._layer
+
+    @layer.setter
+    def layer(self, stream: Stream | None) -> None:
+        if self._layer is not None:
+            self._layer.planned_for -= 1
+        if stream is not None:
+            stream.planned_for += 1
+        self._layer = stream
 
     @property
     def packets(self) -> int:

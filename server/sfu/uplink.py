@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SILENT_AFTER_S = 5.0
 """Without a packet for this long a video stream is taken as switched off. A still screen sends about one a second."""
+RESUME_S = 5.0
+"""So long after its sender was told to switch a layer on again it is counted on."""
 _WORST_TO_BEST = "qhf"
 """Layers by name where they have the usual names; a client may offer them the other way round."""
 
@@ -27,7 +29,7 @@ _WORST_TO_BEST = "qhf"
 class Uplink:
     """One sending m-section of a peer. Its gate starts closed, and nothing but the router's caller opens it."""
 
-    __slots__ = ("gate_open", "listeners", "peer", "spec", "streams")
+    __slots__ = ("gate_open", "listeners", "peer", "spec", "streams", "told_rids")
 
     def __init__(self, peer: PeerKey, spec: UplinkSpec, first_key: int) -> None:
         self.peer = peer
@@ -36,6 +38,13 @@ class Uplink:
         rids = sorted(spec.rids, key=_WORST_TO_BEST.find) if set(spec.rids) <= set(_WORST_TO_BEST) else spec.rids
         self.streams = [Stream(first_key + index, self, rid) for index, rid in enumerate(rids or ("",))]
         self.listeners: list[Slot] = []
+        self.told_rids = self.rids
+        """The layers that the sender was last told to send; at first all."""
+
+    @property
+    def rids(self) -> tuple[str, ...]:
+        """Worst first; ("",) without simulcast."""
+        return tuple(stream.rid for stream in self.streams)
 
     @property
     def track(self) -> TrackId:
@@ -52,6 +61,21 @@ class Uplink:
     def live_streams(self) -> list[Stream]:
         """Worst first."""
         return [stream for stream in self.streams if stream.live]
+
+    def offered_streams(self, now: float) -> list[Stream]:
+        """The live ones, those that their sender was told to switch off, and those that will be on in a moment."""
+        return [
+            stream for stream in self.streams if stream.live or stream.is_paused or now - stream.resumed_at < RESUME_S
+        ]
+
+    def watched_rids(self) -> tuple[str, ...]:
+        """The layers that a slot has, waits for or is to have; and those never seen, of which nothing is known.
+
+        All, where somebody would watch and nothing comes: what the sender was told is not to be the reason.
+        """
+        if any(slot.is_hoping for slot in self.listeners):
+            return self.rids
+        return tuple(stream.rid for stream in self.streams if stream.is_watched or stream.ssrc is None)
 
 
 class Stream:
@@ -73,6 +97,7 @@ class Stream:
         "feeds",
         "first_heard",
         "height",
+        "is_paused",
         "key",
         "keyframes",
         "level_count",
@@ -87,11 +112,14 @@ class Stream:
         "numbered_by",
         "octets",
         "payload_type",
+        "planned_for",
         "reception",
+        "resumed_at",
         "rid",
         "rtx_ssrc",
         "ssrc",
         "uplink",
+        "usual_bps",
         "waiters",
         "width",
     )
@@ -135,7 +163,19 @@ class Stream:
         self.newest_start = 0
         """The first number of the youngest feed; only a packet before it has to be looked at feed by feed."""
         self.waiters: list[Slot] = []
+        self.planned_for = 0
+        """How many slots the allocation gave it to."""
+        self.is_paused = False
+        """Its sender was told to switch it off while it was on, so it can be had again."""
+        self.resumed_at = -inf
+        """When its sender was told to switch it on again."""
+        self.usual_bps = 0
+        """Its bitrate when it was last on."""
         self.nack_due_at = inf
+
+    @property
+    def is_watched(self) -> bool:
+        return bool(self.planned_for or self.feeds or self.waiters)
 
     def bind(self, ssrc: int, codec: Codec, sequence: int, now: float) -> None:
         """Start over with a media SSRC. The caller has ended every feed."""
@@ -212,3 +252,5 @@ class Stream:
         self._octets_before = self.octets
         sample_bps = int(8 * octets / interval_s)
         self.bitrate_bps = (self.bitrate_bps + sample_bps) // 2 if self.bitrate_bps else sample_bps
+        if self.live and self.bitrate_bps:
+            self.usual_bps = self.bitrate_bps

@@ -7,7 +7,7 @@ from itertools import pairwise
 from server.rtp import rtcp
 from server.rtp.packet import RtpView, parse
 from server.rtp.sequence import difference16, difference32
-from server.sfu.outputs import ActiveSpeakers, Forward, SendRtcp, SendRtp, SlotFed, TrackId
+from server.sfu.outputs import ActiveSpeakers, Forward, LayersWanted, SendRtcp, SendRtp, SlotFed, Starved, TrackId
 from server.sfu.ports import SlotSpec, UplinkSpec
 from server.sfu.rewrite import copy_now
 from server.sfu.router import DROP_REASONS, Router
@@ -26,6 +26,8 @@ class Hall:
         self.feedback: dict[int, list[Feedback]] = defaultdict(list)
         self.fed: list[SlotFed] = []
         self.speakers: list[tuple[TrackId, ...]] = []
+        self.wanted: list[tuple[float, LayersWanted]] = []
+        self.shortages: list[Starved] = []
 
     def join(self, peer: int, uplinks: Sequence[UplinkSpec] = (), slots: Sequence[SlotSpec] = ()) -> None:
         self.router.add_peer(peer, peer, uplinks, slots, self.now)
@@ -84,6 +86,10 @@ class Hall:
                     self.fed.append(output)
                 case ActiveSpeakers(tracks):
                     self.speakers.append(tracks)
+                case LayersWanted():
+                    self.wanted.append((self.now, output))
+                case Starved():
+                    self.shortages.append(output)
 
     def keyframe_requests(self, peer: int, ssrc: int) -> list[float]:
         """When a key frame of ``ssrc`` was asked of ``peer``."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.sfu.allocation import RAISE, Demand, allocate
+from server.sfu.allocation import RAISE, SURVIVAL_BPS, Demand, allocate
 from server.sfu.layers import LayerOffer
 
 CAMERA = (LayerOffer(100_000, 180), LayerOffer(400_000, 360), LayerOffer(1_200_000, 720))
@@ -25,6 +25,8 @@ def wish(shown: int | None = None, current: int | None = None, layers: tuple[Lay
         (600_000, [wish(), wish(), wish()], (1, 0, None)),
         (250_000, [wish(), wish()], (0, None)),
         (140_000, [wish(), wish()], (None, None)),
+        (SURVIVAL_BPS - 1, [wish(layers=(LayerOffer(10_000, 90), LayerOffer(90_000, 180)))], (None,)),
+        (SURVIVAL_BPS, [wish(layers=(LayerOffer(10_000, 90), LayerOffer(90_000, 180)))], (0,)),
         (0, [wish()], (None,)),
         (0, [], ()),
     ],
@@ -61,6 +63,9 @@ def test_the_next_step_is_enough_for_one_step_more() -> None:
     assert allocate(plan.next_step_bps, 0, [wish(), wish()]).layers == (2, 0)
     assert allocate(None, 0, [wish()]).next_step_bps is None
     assert allocate(9_000_000, 0, [wish()]).next_step_bps is None
+    survival = allocate(30_000, 0, [wish(layers=(LayerOffer(20_000, 90), LayerOffer(200_000, 180)))])
+    assert survival.next_step_bps == SURVIVAL_BPS, "a step that would not leave survival is none"
+    assert allocate(30_000, 60_000, []).next_step_bps is None
     paused = allocate(0, 0, [wish()])
     assert paused.next_step_bps is not None
     assert allocate(paused.next_step_bps, 0, [wish()]).layers == (0,)

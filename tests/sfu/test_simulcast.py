@@ -172,7 +172,7 @@ def test_a_camera_that_stops_altogether_and_comes_back() -> None:
     hall.assign(2, "v0", TRACK)
     source.play(1.0)
     source.sending = set()
-    source.play(8.0)
+    source.play(20.0)
     assert hall.router.flows.by_stream == {}
     assert [layer.bitrate_bps for layer in hall.router.track_stats(TRACK, hall.now).layers] == [0, 0, 0]
     source.sending = set(RIDS)
