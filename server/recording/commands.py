@@ -21,7 +21,7 @@ from server.recording.importing import import_package
 from server.recording.keys import SIGNING_KEY_FILE, PublicKey, SigningKey
 from server.recording.package import Package, export_package
 from server.recording.report import Report
-from server.recording.shelf import look_at, look_over
+from server.recording.shelf import look_over
 from server.recording.verify import verify_recording
 
 if TYPE_CHECKING:
@@ -130,8 +130,7 @@ def _export(arguments: argparse.Namespace) -> int:
             sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
         return 0
-    target = Path(arguments.output or f"{look_at(folder).recording_id}.tar")
-    export_package(folder, target)
+    target = export_package(folder, Path(arguments.output) if arguments.output else None)
     _say(f"{target}: {target.stat().st_size} octets")
     return 0
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from server.errors import Conflict
+from server.errors import Conflict, InvalidInput
 from server.recording.events import Opened, SegmentClosed
 from server.recording.inside import hash_of, open_inside, plain_files
 from server.recording.log import read_log
@@ -25,6 +25,7 @@ MANIFEST_FILE: Final = "manifest.json"
 PIECE_OCTETS: Final = 1 << 20
 
 _NAME: Final = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]*/)?[A-Za-z0-9_-][A-Za-z0-9_.-]*", re.ASCII)
+_RECORDING_ID: Final = re.compile("rec_[A-Za-z0-9_]{1,60}", re.ASCII)
 _NOT_TAKEN: Final = re.compile(r"film/.*|reserve|manifest\.json|.*\.(?:new|part|tmp)")
 """Work in progress, and what a package makes itself."""
 
@@ -57,7 +58,7 @@ class Manifest(msgspec.Struct, frozen=True):
             raise ValueError("the files are not in order, or one is there twice")
         if self.format != 1 or not 0 <= self.started_at <= 0o77777777777:
             raise ValueError("of another format")
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", self.recording_id, re.ASCII):
+        if not _RECORDING_ID.fullmatch(self.recording_id):
             raise ValueError("no identifier of a recording")
 
     def encoded(self) -> bytes:
@@ -72,7 +73,8 @@ class Package:
     """The tar of a recording's folder as it is now: ``size`` octets; ``etag`` (hex) tells one content from another.
 
     Segments and film stand in the manifest with the hashes that the log and the film's manifest give them, so that
-    making a Package reads little, and a damaged file is found by whoever unpacks. OSError passes through.
+    making a Package reads little, and a damaged file is found by whoever unpacks. Raises InvalidInput
+    (``bad_recording``) where not even an identifier can be read; OSError passes through.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -138,11 +140,12 @@ class Package:
                 self._inodes[name] = status.st_ino
                 sha256 = known.get(name) or self._hash(name, status.st_size)
                 files.append(PackedFile(name, status.st_size, sha256))
-        return Manifest(
-            recording_id=opened.recording_id if opened else self._folder.resolve().name,
-            started_at=int(lines[0].at) if opened else 0,
-            files=tuple(sorted(files, key=lambda file: file.name)),
-        )
+        recording_id = opened.recording_id if opened else self._folder.resolve().name
+        started_at = int(lines[0].at) if opened else 0
+        try:
+            return Manifest(recording_id, started_at, tuple(sorted(files, key=lambda file: file.name)))
+        except ValueError as error:
+            raise InvalidInput("bad_recording", f"{self._folder} cannot be packed: {error}") from error
 
     def _film_hash(self) -> dict[str, str]:
         try:
@@ -157,21 +160,22 @@ class Package:
         return sha256
 
 
-def export_package(folder: Path, target: Path) -> None:
-    """Write a recording's package to the file ``target``: whole and on the disk, or not there.
+def export_package(folder: Path, target: Path | None = None) -> Path:
+    """Write a recording's package to a file (``RID.tar`` here, unless said): whole and on the disk, or not there.
 
-    Raises Conflict (``target_exists``, ``recording_changed``); OSError passes through.
+    Raises Conflict (``target_exists``, ``recording_changed``), InvalidInput; OSError passes through.
     """
+    package = Package(folder)
+    target = target or Path(f"{package.manifest.recording_id}.tar")
     if target.exists():
         raise Conflict("target_exists", f"{target} is there already")
     draft = target.with_name(f"{target.name}.part")
-    package = Package(folder)
     with draft.open("wb") as file:
         for piece in package.iterate():
             file.write(piece)
         file.flush()
         os.fsync(file.fileno())
-    draft.replace(target)
+    return draft.replace(target)
 
 
 def _octets(part: bytes | PackedFile) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from server.errors import Conflict
+from server.errors import Conflict, InvalidInput
 from server.recording.keys import SigningKey
 from server.recording.package import Manifest, Package, PackedFile, export_package
 from tests.support.recordings import STARTED_AT, make_recording
@@ -154,6 +154,15 @@ def test_a_damaged_recording_can_be_taken_away_too(folder: Path) -> None:
     assert len(package.read(0, package.size)) == package.size
 
 
+def test_what_has_no_identifier_is_no_recording(tmp_path: Path) -> None:
+    folder = make_recording(tmp_path / "rec_a", KEY, recording_id="../../evil")
+    with pytest.raises(InvalidInput, match="identifier"):
+        export_package(folder)
+    (folder / "events.jsonl").write_bytes(b"garbage")
+    with pytest.raises(InvalidInput, match="identifier"):
+        Package(folder.rename(tmp_path / "some folder"))
+
+
 def test_a_growing_recording_is_taken_as_far_as_it_was(tmp_path: Path) -> None:
     folder = make_recording(tmp_path / "rec_a", KEY, closed=False)
     package = Package(folder)
@@ -191,7 +200,7 @@ def test_manifests_that_are_none() -> None:
     with pytest.raises(ValueError, match="format"):
         Manifest("rec_a", 0, (), format=2)
     with pytest.raises(ValueError, match="identifier"):
-        Manifest("../rec_a", 0, ())
+        Manifest("rec_a/../x", 0, ())
     for octets, sha256 in ((-1, "0" * 64), (1, "0" * 63)):
         with pytest.raises(ValueError, match="octets or SHA-256"):
             PackedFile("a", octets, sha256)
