@@ -68,9 +68,12 @@ class Desk:
         return AuditLine(self._clock.now(), action, account_id, visitor.remote, recording_id, detail)
 
 
-async def find(session: AsyncSession, visitor: Visitor, recording_id: str, right: Right | None = None) -> Entry:
-    """As ``Desk.look_up``, in a session of the caller's."""
-    row = await session.scalar(select(RecordingRow).where(RecordingRow.recording_id == recording_id))
+async def find(
+    session: AsyncSession, visitor: Visitor, recording_id: str, right: Right | None = None, *, lock: bool = False
+) -> Entry:
+    """As ``Desk.look_up``, in a session of the caller's. ``lock``: to change the row (SQLite has one writer anyway)."""
+    asked = select(RecordingRow).where(RecordingRow.recording_id == recording_id)
+    row = await session.scalar(asked.with_for_update() if lock else asked)
     rights = None
     if row is not None:
         rights = (await load_sight(session, visitor.account)).rights(row.meeting_id, row.host_unit_id)

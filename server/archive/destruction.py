@@ -74,7 +74,8 @@ async def order_destruction(
     Raises Conflict("legal_hold" | "still_recording").
     """
     async with store.write() as session:
-        row = await session.scalar(select(RecordingRow).where(RecordingRow.recording_id == recording_id))
+        locked = select(RecordingRow).where(RecordingRow.recording_id == recording_id).with_for_update()
+        row = await session.scalar(locked)
         assert row is not None, "rows of recordings are never deleted"
         earlier = await session.get(DestructionRow, row.number)
         if earlier is not None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.archive.access import Right, Rights, Sight, load_sight
@@ -72,15 +72,15 @@ class Finder:
         async with self._store.read() as session:
             sight = await load_sight(session, account)
             fitting = conditions(query, wanted, sight, now)
-            total = await session.scalar(select(func.count()).select_from(RecordingRow).where(*fitting)) or 0
-            page = order.apply(select(RecordingRow).where(*fitting)).limit(query.limit + 1)
-            rows = (await session.scalars(page)).all() if total else []
-            shown = rows[: query.limit]
+            numbers, total = await _find_page(session, order, fitting, query.limit)
+            rows = await session.scalars(select(RecordingRow).where(RecordingRow.number.in_(numbers[: query.limit])))
+            by_number = {row.number: row for row in rows}
+            shown = [by_number[number] for number in numbers[: query.limit]]
             hits = await _load_hits(session, shown, sight, wanted.terms)
         return Recordings(
             tuple(self._summarise(row, now, hits.get(row.number, ())) for row in shown),
             total,
-            order.cursor_of(shown[-1]) if len(rows) > query.limit else None,
+            order.cursor_of(shown[-1], total) if len(numbers) > query.limit else None,
         )
 
     async def show(self, visitor: Visitor, recording_id: str) -> RecordingDetail:
@@ -168,6 +168,17 @@ class Finder:
             ),
             hits=hits,
         )
+
+
+async def _find_page(
+    session: AsyncSession, order: Order, fitting: Sequence[ColumnElement[bool]], limit: int
+) -> tuple[list[int], int]:
+    """Numbers of a page and of one more, and how many there are in all: counted on the way, with the first page."""
+    found = await session.execute(
+        order.apply(select(RecordingRow.number, func.count().over().label("total")).where(*fitting)).limit(limit + 1)
+    )
+    rows = found.all()
+    return [row.number for row in rows], order.total if order.total is not None else rows[0].total if rows else 0
 
 
 async def _load_hits(

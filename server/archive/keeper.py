@@ -63,7 +63,7 @@ class Keeper:
         Forbidden("not_allowed"), Conflict("recording_destroyed")."""
         now = self._clock.now()
         async with self._store.write() as session:
-            entry = await find(session, visitor, recording_id, Right.KEEP)
+            entry = await find(session, visitor, recording_id, Right.KEEP, lock=True)
             if entry.row.legal_hold != legal_hold and Right.HOLD not in entry.rights:
                 raise Forbidden("not_allowed", "This account may not place or lift holds.")
             before = entry.row.retention_class

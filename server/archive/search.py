@@ -62,7 +62,8 @@ def parse(text: str) -> Wanted:
     terms = dict[Term, None]()
     for word in found:
         behind = text[word.ends : word.ends + 1]
-        is_open = behind == "*" or (word is found[-1] and behind != '"')
+        # One letter with a * would be found in everything, at the price of looking through everything.
+        is_open = (behind == "*" and len(word.folded) > 1) or (word is found[-1] and behind != '"')
         terms[Term(word.folded, begins=is_open and len(word.folded) < LONGEST_WORD)] = None
     if len(terms) > MOST_WORDS:
         raise InvalidInput("invalid_query", f"At most {MOST_WORDS} words.")
@@ -90,9 +91,11 @@ class Order:
             raise InvalidInput("invalid_query", f"sort is one of {', '.join(_COLUMNS)}.")
         self._sort = sort
         self._column, self._rising = _COLUMNS[sort]
+        self.total: int | None = None
+        """How many there are in all, as counted with the first page."""
         self._after = self._read(cursor) if cursor else None
 
-    def apply(self, rows: Select[Any]) -> Select[Any]:
+    def apply(self, rows: Select[int, int]) -> Select[int, int]:
         keys = (self._column, RecordingRow.number)
         if self._after is not None:
             value, number = self._after
@@ -101,13 +104,15 @@ class Order:
             rows = rows.where(or_(further, and_(self._column == value, next_one)))
         return rows.order_by(*(key.asc() if self._rising else key.desc() for key in keys))
 
-    def cursor_of(self, row: RecordingRow) -> str:
+    def cursor_of(self, row: RecordingRow, total: int) -> str:
+        """For what follows ``row``."""
         value = getattr(row, self._column.key)
-        return msgspec.json.encode([self._sort, value, row.number]).hex()
+        return msgspec.json.encode([self._sort, value, row.number, total]).hex()
 
     def _read(self, cursor: str) -> tuple[float | str, int]:
         try:
-            sort, value, number = msgspec.json.decode(bytes.fromhex(cursor), type=tuple[str, float | str, int])
+            kind = tuple[str, float | str, int, int]
+            sort, value, number, self.total = msgspec.json.decode(bytes.fromhex(cursor), type=kind)
         except (ValueError, msgspec.MsgspecError) as error:
             raise InvalidInput("invalid_query", "This is no cursor.") from error
         if sort != self._sort or isinstance(value, str) != (sort == "title") or not 0 <= number < 1 << 31:

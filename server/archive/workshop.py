@@ -57,7 +57,7 @@ class Workshop:
     async def render(self, visitor: Visitor, recording_id: str) -> FilmStatus:
         """Queue the film (again), before those that failed."""
         async with self._store.write() as session:
-            entry = await find(session, visitor, recording_id, Right.RENDER)
+            entry = await find(session, visitor, recording_id, Right.RENDER, lock=True)
             check_closed(entry)
             queue_again(entry.row)
             await write_line(session, self._desk.line(visitor, "recording_render_asked", recording_id))

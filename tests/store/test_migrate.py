@@ -8,10 +8,10 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, inspect, text
 
 from server.errors import Unavailable
-from server.store.migrate import make_config, newest_revision
+from server.store.migrate import make_config, newest_revision, upgrade
 from server.store.store import Store, sqlite_url
 from server.store.tables import Base
 
@@ -71,6 +71,30 @@ async def test_a_migration_that_fails_half_way_leaves_nothing_behind(path: Path)
     with sqlite3.connect(path) as other:
         assert other.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall() == [("audit_lines",)]
     other.close()
+
+
+def test_a_house_of_the_first_version_is_brought_along_with_what_is_in_it(path: Path) -> None:
+    """0001 with data -> the newest: nothing is lost, and the new tables have what they begin with."""
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection, connection.begin():
+        config = make_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text("INSERT INTO unit_levels VALUES ('lvl_1', 1, 'Tỉnh')"))
+        connection.execute(text("INSERT INTO units VALUES ('unit_1', NULL, 'lvl_1', 'Tỉnh Điện Sơn', 0)"))
+        times = "1.0, 2.0, 'ended', 'lecture', 3, 0, 0.5, NULL, 1.0, 2.0"
+        connection.execute(text(f"INSERT INTO meetings VALUES ('mtg_1', 'Giao ban', 'unit_1', 'Văn phòng', {times})"))
+        assert "recordings" not in inspect(connection).get_table_names()
+        upgrade(connection)
+        assert compare(connection) == []
+        assert connection.execute(text("SELECT title, host_agency FROM meetings")).all() == [("Giao ban", "Văn phòng")]
+        classes = connection.execute(
+            text("SELECT class_id, years, days FROM retention_classes ORDER BY position")
+        ).all()
+        assert classes[0] == ("permanent", None, None)
+        assert {("years_10", 10, None), ("days_70", None, 70)} <= {tuple(row) for row in classes}
+        assert all((years is None) or (days is None) for _, years, days in classes)
+    engine.dispose()
 
 
 @pytest.mark.parametrize("url", ["sqlite:///x.db", "postgresql+asyncpg://localhost/x"])
