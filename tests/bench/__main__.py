@@ -3,18 +3,23 @@
 import argparse
 import asyncio
 import os
+from pathlib import Path
 from typing import get_args
 
 import uvloop
 
 from server.config import FanoutChoice
 from tests.bench.copies import run_copies
-from tests.bench.forwarding import run_one_to_many, run_province
+from tests.bench.forwarding import run_forwarding, run_most_viewers
+from tests.bench.growth import PICTURE, PUBLISHERS, VIEWERS, run_growth
+from tests.bench.loads import LOADS
 from tests.bench.machine import noise_percent, stolen_seconds
 from tests.bench.micro import run_micro
+from tests.bench.province import run_province, run_storm
 from tests.bench.report import say
+from tests.bench.sfu import raise_file_limit
 
-PARTS = ("micro", "one_to_many", "province")
+PARTS = ("micro", *LOADS, "most_viewers", "province", "join_storm", "growth")
 
 
 def main() -> None:
@@ -24,13 +29,28 @@ def main() -> None:
     if "micro" in arguments.parts:
         run_micro()
         run_copies()
+    raise_file_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        if "one_to_many" in arguments.parts:
-            for fanout in arguments.fanout:
-                runner.run(run_one_to_many(arguments.peers, arguments.seconds, fanout))
-        if "province" in arguments.parts:
-            runner.run(run_province(arguments.peers, arguments.seconds))
+        for part in arguments.parts:
+            if part != "micro":
+                runner.run(_run(part, arguments))
     say("machine_noise_after", noise_percent(), "%", stolen_s=stolen_seconds() - stolen_s)
+
+
+async def _run(part: str, arguments: argparse.Namespace) -> None:
+    peers, seconds = arguments.peers, arguments.seconds
+    match part:
+        case "most_viewers":
+            await run_most_viewers(seconds / 2, peers)
+        case "province":
+            await run_province(peers, seconds)
+        case "join_storm":
+            await run_storm(peers)
+        case "growth":
+            viewers, publishers = ([each for each in counts if each <= 4 * peers] for counts in (VIEWERS, PUBLISHERS))
+            await run_growth(viewers, publishers, seconds / 2, arguments.picture)
+        case _:
+            await run_forwarding(LOADS[part], peers, seconds)
 
 
 def _arguments() -> argparse.Namespace:
@@ -40,6 +60,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=10.0, help="how long a steady window is")
     choices = get_args(FanoutChoice)
     parser.add_argument("--fanout", nargs="+", choices=choices, default=["auto"], help="one_to_many, once with each")
+    parser.add_argument("--picture", type=Path, default=PICTURE, help="where the part growth draws (SVG)")
     arguments = parser.parse_args()
     unknown = set(arguments.parts) - set(PARTS)
     if unknown:

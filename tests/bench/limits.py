@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from tests.bench.loads import Figures, Stand
+from tests.bench.loads import Stand
+from tests.bench.window import Figures
 
 FIRST = 160
 GROWTH = 1.4
@@ -32,7 +33,7 @@ async def search(carries: Carries, first: int = FIRST, most: int = 6_000) -> int
     return good
 
 
-async def most_viewers(stand: Stand, seconds: float) -> tuple[int, Figures | None]:
+async def most_viewers(stand: Stand, seconds: float, first: int = FIRST) -> tuple[int, Figures | None]:
     """Open the stand's publishers and search; the figures are those at the count returned."""
     best: dict[int, Figures] = {}
 
@@ -51,5 +52,5 @@ async def most_viewers(stand: Stand, seconds: float) -> tuple[int, Figures | Non
     for _ in range(stand.load.publishers):
         await stand.add_publisher()
     async with asyncio.timeout(SEARCH_WITHIN_S):
-        count = await search(carries)
+        count = await search(carries, first)
     return count, best.get(count)

@@ -1,26 +1,21 @@
 """A load, put on a server, and what it costs: CPU a forwarded packet, loss, delay."""
 
 import asyncio
-import os
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
 from server.bots.connection import MediaConnection
-from tests.bench.load.engine import LoadEngine, Picture, Totals
-from tests.bench.machine import core_busy_seconds, cpu_seconds, resident_megabytes
+from tests.bench.load.engine import LoadEngine, Picture
 from tests.bench.sfu import NotServed, Sfu, Takes
+from tests.bench.window import SETTLE_S, Figures, look, quietest
 
 VIDEO_BPS = 1_500_000
-SETTLE_S = 1.5
 JOINS_AT_ONCE = 16
 FIRST_PACKET_WITHIN_S = 15.0
 SERVED_SHARE = 0.98
 """A stream that had less than this of what its source sent in a window was not served."""
-MOST_LOSS_PERCENT = 0.1
-MOST_DELAY_MS = 100.0
-MOST_STRANGERS_PERCENT = 8.0
-"""Of the server's core, taken by others or by interrupts: a window with more is noisy."""
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -37,51 +32,19 @@ class Load(msgspec.Struct, frozen=True):
 ONE_TO_MANY = Load("one_to_many", 1, 160, Takes(1, 1))
 FOUR_TO_FORTY = Load("four_to_forty", 4, 40, Takes(4, 4))
 TEN_VOICES = Load("ten_voices", 10, 160, Takes(0, 3), picture_bps=0)
-
-
-class Figures(msgspec.Struct, frozen=True):
-    """One steady window. ``cpu_us``: of the server's process, a packet that arrived at a viewer. ``core_us``: the same
-    from the server's core, interrupts and strangers included. ``unserved``: slots that had (nearly) nothing."""
-
-    cpu_us: float
-    core_us: float
-    busy_percent: float
-    core_busy_percent: float
-    packets_per_s: float
-    expected_per_s: float
-    loss_percent: float
-    unserved: int
-    p50_ms: float
-    p99_ms: float
-    generator_busy_percent: float
-    generator_thread_percent: float
-    sent_late_ms: float
-    memory_mb: float
-
-    @property
-    def strangers_percent(self) -> float:
-        return max(0.0, self.core_busy_percent - self.busy_percent)
-
-    @property
-    def noisy(self) -> bool:
-        return self.strangers_percent > MOST_STRANGERS_PERCENT
-
-    @property
-    def carried(self) -> bool:
-        """Loss below 0.1 %, p99 within 100 ms, nobody left out."""
-        return self.loss_percent < MOST_LOSS_PERCENT and self.p99_ms <= MOST_DELAY_MS and self.unserved == 0
+LOADS = {load.name: load for load in (ONE_TO_MANY, FOUR_TO_FORTY, TEN_VOICES)}
 
 
 class Stand:
     """A server, a load generator, and who is connected by now. Viewers come and go; publishers stay."""
 
-    def __init__(self, sfu: Sfu, engine: LoadEngine, load: Load, server_cpu: int) -> None:
+    def __init__(self, sfu: Sfu, engine: LoadEngine, load: Load, server_core: int) -> None:
         self.sfu = sfu
         self.engine = engine
         self.load = load
         self.viewers: list[MediaConnection] = []
         self.streams: list[int] = []
-        self._server_cpu = server_cpu
+        self._server_core = server_core
 
     async def open(self) -> None:
         """Publishers first, then the viewers of the load, all of them receiving."""
@@ -119,45 +82,19 @@ class Stand:
             await asyncio.sleep(0.05)
 
     async def measure(self, seconds: float) -> Figures:
-        """Settle, then look at a window of so many seconds."""
-        engine, pid = self.engine, self.sfu.pid
+        """Settle, then look at a window of so many seconds, and at who got what in it."""
         await asyncio.sleep(SETTLE_S)
-        engine.clear_delays()
         heard = self._heard()
-        sent = {stream: engine.sent(stream) for stream in self.streams}
-        totals, began = engine.totals(), asyncio.get_running_loop().time()
-        server_s, core_s, own_s = cpu_seconds(pid), core_busy_seconds(self._server_cpu), cpu_seconds(os.getpid())
-        await asyncio.sleep(seconds)
-        server_s, core_s = cpu_seconds(pid) - server_s, core_busy_seconds(self._server_cpu) - core_s
-        own_s = cpu_seconds(os.getpid()) - own_s
-        came: Totals = engine.totals().since(totals)
-        passed = asyncio.get_running_loop().time() - began
-        sent = {stream: engine.sent(stream) - before for stream, before in sent.items()}
-        p50_ms, p99_ms = engine.delay_ms(0.5, 0.99)
+        sent = {stream: self.engine.sent(stream) for stream in self.streams}
+        figures = await look(self.engine, self.sfu.pid, self._server_core, seconds)
+        sent = {stream: self.engine.sent(stream) - before for stream, before in sent.items()}
         took = self._heard()
-        expected = sum(sent.get(source, 0) for source, _ in took.values())
         unserved = sum(
             count - heard.get(slot, (source, 0))[1] < SERVED_SHARE * sent.get(source, 0)
             for slot, (source, count) in took.items()
         )
         slots = len(self.viewers) * (self.load.takes.pictures + self.load.takes.voices)
-        packets = max(1, came.packets)
-        return Figures(
-            cpu_us=1e6 * server_s / packets,
-            core_us=1e6 * core_s / packets,
-            busy_percent=100 * server_s / passed,
-            core_busy_percent=100 * core_s / passed,
-            packets_per_s=came.packets / passed,
-            expected_per_s=expected / passed,
-            loss_percent=came.loss_percent,
-            unserved=unserved + slots - len(took),
-            p50_ms=p50_ms,
-            p99_ms=p99_ms,
-            generator_busy_percent=100 * own_s / passed,
-            generator_thread_percent=100 * came.cpu_ns / 1e9 / passed,
-            sent_late_ms=came.latest_ns / 1e6,
-            memory_mb=resident_megabytes(pid),
-        )
+        return msgspec.structs.replace(figures, unserved=unserved + slots - len(took))
 
     def _receives(self, viewer: MediaConnection) -> bool:
         arrivals = self.engine.arrivals(viewer).values()
@@ -174,17 +111,9 @@ class Stand:
         }
 
 
-async def measure_quietly(stand: Stand, seconds: float, attempts: int = 3) -> Figures:
-    """The first window that strangers left alone, or the one of so many that they disturbed least."""
-    windows: list[Figures] = []
-    while not windows or (windows[-1].noisy and len(windows) < attempts):
-        windows.append(await stand.measure(seconds))
-    return min(windows, key=lambda figures: figures.strangers_percent)
-
-
 async def run_load(sfu: Sfu, load: Load, seconds: float, server_cpus: Sequence[int]) -> Figures:
     """Put a load on a fresh server and look at one window."""
     async with LoadEngine() as engine:
         stand = Stand(sfu, engine, load, server_cpus[0])
         await stand.open()
-        return await measure_quietly(stand, seconds)
+        return await quietest(partial(stand.measure, seconds))

@@ -63,11 +63,3 @@ def _fixed_work() -> float:
         total += number * number & 0xFF
     assert total > 0
     return time.perf_counter() - begin
-
-
-def percentile(values: list[float], share: float) -> float:
-    """The value below which ``share`` (0..1) of them lie; nan without any."""
-    if not values:
-        return float("nan")
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

@@ -20,13 +20,13 @@ from tests.bench.janus.preparation import ensure_janus, openssl_srtp
 from tests.bench.janus.server import JanusSettings, JanusSfu
 from tests.bench.limits import most_viewers
 from tests.bench.load.engine import LoadEngine
-from tests.bench.loads import FOUR_TO_FORTY, ONE_TO_MANY, TEN_VOICES, Figures, Load, Stand, run_load
+from tests.bench.loads import LOADS, ONE_TO_MANY, Load, Stand, run_load
 from tests.bench.machine import noise_percent, split_cores, stolen_seconds
 from tests.bench.namespace import Namespace, NeedsRoot
 from tests.bench.report import say, say_figures, table
 from tests.bench.sfu import Sfu, raise_file_limit
+from tests.bench.window import Figures
 
-LOADS = {load.name: load for load in (ONE_TO_MANY, FOUR_TO_FORTY, TEN_VOICES)}
 MOST_VIEWERS = "most_viewers"
 TARGETS = {"one_to_many": 0.30, "four_to_forty": 0.35, "ten_voices": 0.35}
 DELAY_TARGET = 0.3

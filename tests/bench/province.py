@@ -8,9 +8,10 @@ from pathlib import Path
 from tests.bench.diemcau import CONFIG
 from tests.bench.hall import Hall, Seat
 from tests.bench.load.engine import LoadEngine, Picture
-from tests.bench.loads import SETTLE_S, VIDEO_BPS
-from tests.bench.machine import core_busy_seconds, cpu_seconds, resident_megabytes, split_cores
+from tests.bench.loads import VIDEO_BPS
+from tests.bench.machine import cpu_seconds, resident_megabytes, split_cores
 from tests.bench.report import say
+from tests.bench.window import SETTLE_S, Figures, look, quietest
 from tests.support.server_process import ServerProcess
 
 HOLDERS = 3
@@ -45,7 +46,9 @@ async def run_province(endpoints: int, seconds: float) -> None:
             operator = await hall.watch(watched)
             served = await hall.until_served(seats[1 + holders :], 2 * (1 + holders) - 1, SERVED_WITHIN_S)
             previewed = await hall.until_served([operator], len(watched), SERVED_WITHIN_S)
-            await _say_window(engine, server, seconds, endpoints, server_cores[0], served, previewed)
+            await asyncio.sleep(SETTLE_S)
+            figures = await quietest(lambda: look(engine, server.pid, server_cores[0], seconds))
+            _say_window(figures, endpoints=endpoints, served=served, operators_served=previewed)
 
 
 async def run_storm(endpoints: int) -> None:
@@ -108,40 +111,20 @@ async def _storm(hall: Hall, figure: str, numbers: range, *, holders: int = 0) -
     return seats
 
 
-async def _say_window(
-    engine: LoadEngine, server: ServerProcess, seconds: float, endpoints: int, core: int, served: int, previewed: int
-) -> None:
-    await asyncio.sleep(SETTLE_S)
-    engine.clear_delays()
-    before, began = engine.totals(), asyncio.get_running_loop().time()
-    server_s, core_s, own_s = cpu_seconds(server.pid), core_busy_seconds(core), cpu_seconds(os.getpid())
-    await asyncio.sleep(seconds)
-    passed = asyncio.get_running_loop().time() - began
-    server_s, core_s = cpu_seconds(server.pid) - server_s, core_busy_seconds(core) - core_s
-    own_s = cpu_seconds(os.getpid()) - own_s
-    came = engine.totals().since(before)
-    p50_ms, p99_ms = engine.delay_ms(0.5, 0.99)
-    busy = 100 * server_s / passed
-    say(
-        "province_cpu_per_forwarded_packet",
-        1e6 * server_s / max(1, came.packets),
-        "µs",
-        packets_per_s=came.packets / passed,
-        packets_in_per_s=came.sent / passed,
-        endpoints=endpoints,
-        served=served,
-        operators_served=previewed,
-        load_generator_busy_percent=100 * own_s / passed,
-    )
+def _say_window(figures: Figures, **details: object) -> None:
+    generator = figures.generator_busy_percent
+    per_s = {"packets_per_s": figures.packets_per_s, "packets_in_per_s": figures.packets_in_per_s}
+    details |= {"load_generator_busy_percent": generator}
+    say("province_cpu_per_forwarded_packet", figures.cpu_us, "µs", **per_s, **details)
     say(
         "province_core_busy",
-        busy,
+        figures.busy_percent,
         "%",
         target=MOST_BUSY_PERCENT,
-        reached=busy < MOST_BUSY_PERCENT and came.lost == 0,
-        strangers_percent=max(0.0, 100 * core_s / passed - busy),
+        reached=figures.busy_percent < MOST_BUSY_PERCENT and figures.lost == 0,
+        strangers_percent=figures.strangers_percent,
     )
-    say("province_loss", came.loss_percent, "%", packets=came.packets, lost=came.lost)
-    say("province_delay_p50", p50_ms, "ms")
-    say("province_delay_p99", p99_ms, "ms")
-    say("province_memory", resident_megabytes(server.pid), "MB")
+    say("province_loss", figures.loss_percent, "%", packets=figures.packets, lost=figures.lost)
+    say("province_delay_p50", figures.p50_ms, "ms")
+    say("province_delay_p99", figures.p99_ms, "ms")
+    say("province_memory", figures.memory_mb, "MB")

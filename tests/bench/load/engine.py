@@ -9,7 +9,7 @@ import struct
 import threading
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import msgspec
 import numpy as np
@@ -19,7 +19,8 @@ from pylibsrtp._binding import ffi as srtp_ffi  # type: ignore[import-not-found]
 from pylibsrtp._binding import lib as srtp_lib
 
 from server.bots import offer
-from server.bots.connection import MediaConnection
+from server.bots.connection import HandedOver
+from server.bots.reception import Reception
 from server.sfu.ports import TrackLabel
 from tests.bench.load.build import FOLDER, build_load_library
 
@@ -31,6 +32,20 @@ BUCKET_MS = 0.02
 _BUCKETS = 100_000
 _CALLS = ("srtp_protect", "srtp_protect_rtcp", "srtp_unprotect", "srtp_unprotect_rtcp")
 _NUMBER = struct.Struct("=i")
+
+
+class TakenOver(Protocol):
+    """A connected peer: a ``MediaConnection``, or in a test what looks like one from here."""
+
+    @property
+    def plan(self) -> offer.OfferPlan: ...
+
+    @property
+    def reception(self) -> Reception: ...
+
+    def hand_over(self) -> HandedOver: ...
+
+    def receive(self, datagram: bytes) -> None: ...
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -96,8 +111,8 @@ class LoadEngine:
         self._ffi = FFI()
         self._ffi.cdef((FOLDER / "load.h").read_text("utf-8"))
         self._lib: Any = self._ffi.dlopen(str(build_load_library()))
-        self._peers: dict[int, tuple[MediaConnection, Session]] = {}
-        self._numbers: dict[MediaConnection, int] = {}
+        self._peers: dict[int, tuple[TakenOver, Session]] = {}
+        self._numbers: dict[TakenOver, int] = {}
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._theirs = theirs
         self._ours.setblocking(False)
@@ -124,7 +139,7 @@ class LoadEngine:
         self._theirs.close()
         self._lib.load_free(self._load)
 
-    def add(self, connection: MediaConnection) -> None:
+    def add(self, connection: TakenOver) -> None:
         """Take a connected peer over: from now on C does its RTP and RTCP. Its slots are counted."""
         handed = connection.hand_over()
         policy = Policy(
@@ -148,18 +163,18 @@ class LoadEngine:
                 if ssrc != arrivals.ssrc:
                     self._lib.load_expect(self._load, number, ssrc, 1)
 
-    def remove(self, connection: MediaConnection) -> None:
+    def remove(self, connection: TakenOver) -> None:
         """Let go of a peer; the connection itself stays open, and silent."""
         number = self._numbers.pop(connection)
         self._lib.load_remove_peer(self._load, number)
         del self._peers[number]
 
-    def show(self, connection: MediaConnection, picture: Picture, label: TrackLabel = TrackLabel.CAMERA) -> int:
+    def show(self, connection: TakenOver, picture: Picture, label: TrackLabel = TrackLabel.CAMERA) -> int:
         """Send a picture on the camera (only its first stream); the stream's number."""
         track = next(track for track in connection.plan.sends if track.label is label)
         return self._send(connection, track, offer.VP8, 90_000, picture, video=True)
 
-    def speak(self, connection: MediaConnection, packets_per_s: int = 50) -> int:
+    def speak(self, connection: TakenOver, packets_per_s: int = 50) -> int:
         """Send sound on the microphone; the stream's number."""
         track = next(track for track in connection.plan.sends if track.label is TrackLabel.MIC)
         sound = Picture(8 * packets_per_s * AUDIO_PAYLOAD_OCTETS, packets_per_s)
@@ -177,7 +192,7 @@ class LoadEngine:
         self._lib.load_totals(self._load, sums)
         return Totals(**{name: int(getattr(sums, name)) for name in Totals.__struct_fields__})
 
-    def arrivals(self, connection: MediaConnection) -> dict[str, Arrivals]:
+    def arrivals(self, connection: TakenOver) -> dict[str, Arrivals]:
         """By slot's mid."""
         return dict(self._each_arrivals(connection))
 
@@ -202,7 +217,7 @@ class LoadEngine:
 
     def _send(
         self,
-        connection: MediaConnection,
+        connection: TakenOver,
         track: offer.SendTrack,
         payload_type: int,
         clock_rate: int,
@@ -229,7 +244,7 @@ class LoadEngine:
         assert number >= 0, "the load generator takes no more streams"
         return number
 
-    def _each_arrivals(self, connection: MediaConnection) -> Iterator[tuple[str, Arrivals]]:
+    def _each_arrivals(self, connection: TakenOver) -> Iterator[tuple[str, Arrivals]]:
         found = self._ffi.new("struct arrivals *")
         for mid, slot in connection.reception.by_mid.items():
             if self._lib.load_arrivals(self._load, self._numbers[connection], slot.ssrc, found):
