@@ -20,7 +20,7 @@ _NEVER_A_GLYPH = "\U0010fffe"
 
 
 class Lettering:
-    """One size of the typeface. Letters it does not have are written as the empty box of its first file."""
+    """One size of the typeface. For letters it does not have it writes a question mark."""
 
     def __init__(self, fonts: tuple[ImageFont.FreeTypeFont, ...]) -> None:
         self._fonts = fonts
@@ -48,7 +48,9 @@ class Lettering:
 
     def _runs(self, text: str) -> Iterator[tuple[ImageFont.FreeTypeFont, str]]:
         """The text cut into pieces, each with the first font that has its letters."""
-        for index, letters in groupby(unicodedata.normalize("NFC", text), self._place):
+        visible = (letter for letter in unicodedata.normalize("NFC", text) if unicodedata.category(letter) != "Cf")
+        known = (letter if self.has(letter) else "?" for letter in visible)
+        for index, letters in groupby(known, self._place):
             yield self._fonts[index], "".join(letters)
 
     def _place(self, letter: str) -> int:

@@ -28,9 +28,10 @@ def test_marks_are_seen_however_they_are_composed() -> None:
     assert written(NAME) == written(unicodedata.normalize("NFD", NAME))
 
 
-def test_what_the_typeface_lacks_is_a_box_and_no_error() -> None:
+def test_what_the_typeface_lacks_is_asked_about() -> None:
     assert not lettering(20).has("漢")
-    assert lettering(20).length("漢") > 0
+    assert written("Xã 漢字") == written("Xã ??")
+    assert written("Xã\u200d Đông") == written("Xã Đông")
 
 
 def test_what_is_too_long_ends_in_an_ellipsis() -> None:

@@ -98,8 +98,8 @@ class Painter:
             labels.lay(labels.caption(name, SPEAKER_BOX.left, below, SPEAKER_BOX.width), canvas)
 
     def _paint_shot(self, canvas: Planes, shot: Shot, box: Box) -> None:
-        """Into the middle of ``box``, as large as it fits without being stretched."""
-        frame = _upright(shot.frame)
+        """Into the middle of ``box``, as large as it fits without being stretched or turned."""
+        frame = shot.frame
         scale = min(box.width / frame.width, box.height / frame.height)
         width, height = _even(frame.width * scale), _even(frame.height * scale)
         scaled = self._reformatter.reformat(
@@ -181,14 +181,6 @@ class _Piece:
 
     def _clock(self, at_s: float) -> str:
         return labels.time_of_day(self.plan.opened_at + at_s)
-
-
-def _upright(frame: VideoFrame) -> VideoFrame:
-    """Turned as the file says, where it does (a matrix in quarter turns)."""
-    if frame.rotation % 360 not in (90, 180, 270):
-        return frame
-    turned = np.rot90(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8), frame.rotation // 90)
-    return VideoFrame.from_ndarray(np.ascontiguousarray(turned), format="rgb24")
 
 
 def _planes_in(canvas: NDArray[np.uint8]) -> Planes:
