@@ -3,19 +3,32 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
-from server.rtp import h264, vp8
+from server.rtp import av1, h264, vp8, vp9
 from server.sfu.ports import Codec
 
 KeyframeTest = Callable[[bytes, int, int], bool]
 """(data, payload start, payload end) -> whether a key frame starts there."""
 
-_KEYFRAME_TESTS: dict[str, KeyframeTest] = {"vp8": vp8.is_keyframe_start, "h264": h264.is_keyframe_start}
+_KEYFRAME_TESTS: dict[str, KeyframeTest] = {
+    "vp8": vp8.is_keyframe_start,
+    "vp9": vp9.is_keyframe_start,
+    "av1": av1.is_keyframe_start,
+    "h264": h264.is_keyframe_start,
+}
+SizeReader = Callable[[bytes, int, int], tuple[int, int] | None]
+"""(data, payload start, payload end) -> width and height of the key frame that starts there."""
+_SIZE_READERS: dict[str, SizeReader] = {"vp8": vp8.keyframe_size, "vp9": vp9.keyframe_size}
 _CONSTRAINED_BASELINE = frozenset({"42e0", "42c0"})
 
 
 def keyframe_test(codec: Codec) -> KeyframeTest | None:
     """None for audio, and for a codec we do not look into: then any packet may be the first."""
     return _KEYFRAME_TESTS.get(codec.name)
+
+
+def size_reader(codec: Codec) -> SizeReader | None:
+    """None where a key frame does not say its size in a place that is cheap to read."""
+    return _SIZE_READERS.get(codec.name)
 
 
 def matching_codec(sent: Codec, taken: Sequence[Codec]) -> Codec | None:

@@ -6,9 +6,8 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from server.rtp.packet import RtpView
-from server.rtp.vp8 import keyframe_size
 from server.sfu.cache import AUDIO_PACKETS, VIDEO_PACKETS, PacketCache
-from server.sfu.codecs import KeyframeTest, keyframe_test
+from server.sfu.codecs import KeyframeTest, keyframe_test, size_reader
 from server.sfu.keyframes import KeyframeRequests
 from server.sfu.ports import Codec, Kind, PeerKey, UplinkSpec
 from server.sfu.reception import Reception
@@ -240,9 +239,10 @@ class Stream:
             self.reception.gaps.asking = self.codec.nack and bool(self.feeds or self.waiters)
 
     def note_size(self, packet: RtpView) -> None:
-        """Remember the picture size a VP8 key frame carries."""
-        if self.codec is not None and self.codec.name == "vp8":
-            size = keyframe_size(packet.data, packet.payload_offset, packet.payload_end)
+        """Remember the picture size a key frame carries."""
+        read_size = size_reader(self.codec) if self.codec is not None else None
+        if read_size is not None:
+            size = read_size(packet.data, packet.payload_offset, packet.payload_end)
             if size is not None:
                 self.width, self.height = size
 

@@ -1,4 +1,6 @@
-"""Which of the offered codecs are taken, and how the answer names them (RFC 7587, 7741, 6184, 4588)."""
+"""Which of the offered codecs are taken, and how the answer names them (RFC 7587, 7741, 6184, 9628, 4588)."""
+
+from collections.abc import Sequence
 
 import msgspec
 
@@ -6,6 +8,9 @@ from server.sfu.ports import Codec, Kind
 from server.transport.offer import OfferedCodec, is_number
 
 _FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb", "transport-cc")
+VIDEO_CODECS = ("vp8", "h264")
+"""What is taken of pictures unless a meeting says otherwise; vp9 and av1 are known too. The first is preferred."""
+_RTPMAPS = {"opus": "opus/48000/2", "vp8": "VP8/90000", "h264": "H264/90000", "vp9": "VP9/90000", "av1": "AV1/90000"}
 _H264_PROFILES = ("42", "4d")
 """profile_idc of (constrained) baseline and main (RFC 6184 8.1); without profile-level-id it is baseline."""
 
@@ -35,35 +40,42 @@ class ChosenCodec(msgspec.Struct, frozen=True):
 
 
 def choose_codecs(
-    kind: Kind, offered: tuple[OfferedCodec, ...], *, prefer_vp8: bool, numbered: bool = False
+    kind: Kind,
+    offered: tuple[OfferedCodec, ...],
+    *,
+    prefers: bool,
+    numbered: bool = False,
+    video_codecs: Sequence[str] = VIDEO_CODECS,
 ) -> tuple[ChosenCodec, ...]:
-    """Opus, or VP8 and H.264 with their RTX; in the offer's order, VP8 first where ``prefer_vp8``.
+    """Opus, or of ``video_codecs`` what was offered, with RTX; in the offer's order, the first of them first where we
+    have a preference (``prefers``).
 
     ``numbered``: packets bear transport-wide numbers, so feedback about them (transport-cc) is taken up.
     """
     rtx_of = _rtx_payload_types(offered)
     known = _FEEDBACK if numbered else _FEEDBACK[:-1]
-    chosen = [_choose(codec, rtx_of, known) for codec in offered if _is_taken(kind, codec)]
-    if prefer_vp8:
-        chosen.sort(key=lambda choice: choice.codec.name != "vp8")
+    chosen = [_choose(codec, rtx_of, known) for codec in offered if _is_taken(kind, codec, video_codecs)]
+    if prefers:
+        chosen.sort(key=lambda choice: choice.codec.name != video_codecs[0])
     return tuple(chosen)
 
 
-def _is_taken(kind: Kind, codec: OfferedCodec) -> bool:
+def _is_taken(kind: Kind, codec: OfferedCodec, video_codecs: Sequence[str]) -> bool:
     if kind is Kind.AUDIO:
         return (codec.name, codec.clock_rate, codec.channels) == ("opus", 48_000, 2)
-    if codec.clock_rate != 90_000:
+    if codec.clock_rate != 90_000 or codec.name not in video_codecs:
         return False
     if codec.name == "h264":
         parameters = _parameters(codec.fmtp)
         is_known_mode = parameters.get("packetization-mode", "0") in ("0", "1")
         return is_known_mode and parameters.get("profile-level-id", "42e01f")[:2].lower() in _H264_PROFILES
-    return codec.name == "vp8"
+    # Of VP9 and AV1 every decoder has profile 0 (RFC 9628 6, AV1 RTP payload 7.2).
+    profile = {"vp9": "profile-id", "av1": "profile"}.get(codec.name)
+    return codec.name in _RTPMAPS and (profile is None or _parameters(codec.fmtp).get(profile, "0") == "0")
 
 
 def _choose(codec: OfferedCodec, rtx_of: dict[int, int], known: tuple[str, ...]) -> ChosenCodec:
     feedback = tuple(kind for kind in known if kind in codec.feedback)
-    name = {"opus": "opus/48000/2", "vp8": "VP8/90000", "h264": "H264/90000"}[codec.name]
     return ChosenCodec(
         Codec(
             payload_type=codec.payload_type,
@@ -77,7 +89,7 @@ def _choose(codec: OfferedCodec, rtx_of: dict[int, int], known: tuple[str, ...])
             fir="ccm fir" in feedback,
             transport_cc="transport-cc" in feedback,
         ),
-        name,
+        _RTPMAPS[codec.name],
         feedback,
     )
 

@@ -13,7 +13,7 @@ import msgspec
 from server.config import MediaConfig
 from server.sfu.ports import Codec, Extensions, Kind, SlotSpec, TrackLabel, UplinkSpec
 from server.transport.answer import LocalDescription, SectionPlan, candidate_lines, write_answer
-from server.transport.codecs import choose_codecs
+from server.transport.codecs import VIDEO_CODECS, choose_codecs
 from server.transport.dtls import DIGESTS, Fingerprint
 from server.transport.ice import Credentials
 from server.transport.offer import Offer, OfferedSection, bad_sdp, parse_offer, split_lines, valid_credentials
@@ -62,15 +62,18 @@ def answer_offer(
     local: LocalDescription,
     config: MediaConfig,
     new_ssrc: Callable[[], int],
+    video_codecs: Sequence[str] = VIDEO_CODECS,
 ) -> Negotiated:
     """Answer an offer. ``labels``: mid of an uplink -> what it is; without one: mic, camera, then screen.
+
+    ``video_codecs``: those that may be used, the one to send in first (vp8, h264, vp9, av1).
 
     Raises InvalidInput("bad_sdp", detail) for anything that cannot be answered.
     """
     offer = parse_offer(text)
-    accepted = _accepted(offer)
+    accepted = _accepted(offer, video_codecs)
     remote, fingerprints = _transport_of([offer.sections[place] for place in accepted])
-    planner = _Planner(labels, purpose, config, new_ssrc)
+    planner = _Planner(labels, purpose, config, new_ssrc, video_codecs)
     plans = {place: planner.plan(place, offer.sections[place]) for place in sorted(accepted)}
     uplinks = tuple(plan.uplink for plan in plans.values() if plan.uplink is not None)
     slots = tuple(plan.slot for plan in plans.values() if plan.slot is not None)
@@ -112,9 +115,9 @@ def write_fragment(local: LocalDescription, tag: tuple[str, str]) -> str:
     return "\r\n".join(lines) + "\r\n"
 
 
-def _accepted(offer: Offer) -> list[int]:
+def _accepted(offer: Offer, video_codecs: Sequence[str]) -> list[int]:
     """Places of the m-sections that can be taken, the one whose transport all share (BUNDLE tag) first."""
-    usable = [place for place, section in enumerate(offer.sections) if _is_usable(section)]
+    usable = [place for place, section in enumerate(offer.sections) if _is_usable(section, video_codecs)]
     if len(offer.sections) > 1:
         order = {mid: rank for rank, mid in enumerate(offer.bundle)}
         usable = sorted(
@@ -126,13 +129,13 @@ def _accepted(offer: Offer) -> list[int]:
     return usable
 
 
-def _is_usable(section: OfferedSection) -> bool:
+def _is_usable(section: OfferedSection, video_codecs: Sequence[str]) -> bool:
     known = section.kind in (Kind.AUDIO, Kind.VIDEO) and section.protocol in _PROTOCOLS
     return (
         known
         and not section.is_disabled
         and section.rtcp_mux
-        and bool(choose_codecs(Kind(section.kind), section.codecs, prefer_vp8=False))
+        and bool(choose_codecs(Kind(section.kind), section.codecs, prefers=False, video_codecs=video_codecs))
     )
 
 
@@ -157,8 +160,14 @@ class _Planner:
     """Goes through the accepted sections in order, counting slots and giving labels out."""
 
     def __init__(
-        self, labels: Mapping[str, TrackLabel], purpose: Purpose, config: MediaConfig, new_ssrc: Callable[[], int]
+        self,
+        labels: Mapping[str, TrackLabel],
+        purpose: Purpose,
+        config: MediaConfig,
+        new_ssrc: Callable[[], int],
+        video_codecs: Sequence[str],
     ) -> None:
+        self._video_codecs = video_codecs
         self._labels = labels
         self._purpose = purpose
         self._limits = {Kind.AUDIO: config.audio_slots, Kind.VIDEO: config.video_slots}
@@ -186,7 +195,13 @@ class _Planner:
             and (label is not None or name in _SLOT_EXTENSIONS)
             and (kind is Kind.VIDEO or label is None or name != "transport_cc")
         }
-        chosen = choose_codecs(kind, section.codecs, prefer_vp8=label is not None, numbered="transport_cc" in ids)
+        chosen = choose_codecs(
+            kind,
+            section.codecs,
+            prefers=label is not None,
+            numbered="transport_cc" in ids,
+            video_codecs=self._video_codecs,
+        )
         codecs = tuple(choice.codec for choice in chosen)
         extensions = Extensions(**{name: extension.extension_id for name, extension in ids.items()})
         rids = section.rids[:MAX_RIDS] if kind is Kind.VIDEO and "rid" in ids else ()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.sfu.codecs import keyframe_test, matching_codec
+from server.sfu.codecs import keyframe_test, matching_codec, size_reader
 from server.sfu.ports import Codec
 from tests.sfu.packets import H264, OPUS, VP8
 
@@ -44,7 +44,9 @@ def test_the_first_that_fits() -> None:
     assert matching_codec(VP8, ()) is None
 
 
-def test_key_frames_are_told_of_vp8_and_h264_only() -> None:
-    assert keyframe_test(VP8) is not None
-    assert keyframe_test(H264) is not None
+def test_key_frames_are_told_of_pictures_only_and_sizes_where_they_are_cheap() -> None:
+    for name, tells_size in (("vp8", True), ("vp9", True), ("av1", False), ("h264", False)):
+        codec = Codec(96, name, 90_000)
+        assert keyframe_test(codec) is not None
+        assert (size_reader(codec) is not None) is tells_size
     assert keyframe_test(OPUS) is None

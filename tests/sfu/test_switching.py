@@ -134,11 +134,28 @@ def test_h264_without_any_of_it() -> None:
     assert hall.received[9][0].extensions_offset == 0
 
 
-def test_what_we_cannot_look_into_starts_with_any_packet() -> None:
-    av1 = Codec(45, "av1", 90_000, pli=True)
+def test_vp9_is_switched_at_its_key_frames_and_tells_its_size() -> None:
+    vp9 = Codec(98, "vp9", 90_000, "profile-id=0", pli=True)
     hall = Hall()
-    hall.join(1, [camera(codecs=(av1,))])
-    hall.join(9, slots=[video_slot(codecs=(av1,))])
+    hall.join(1, [camera(codecs=(vp9,))])
+    hall.join(9, slots=[video_slot(codecs=(vp9,))])
+    hall.open(A)
+    hall.assign(9, "v0", A)
+    mid = ((1, b"1"),)
+    hall.send(1, rtp(98, 10, 100, 5, b"\x48\x86\x00", extensions=mid))
+    assert hall.received[9] == []
+    key = b"\x08\x82\x49\x83\x42\x00\x13\xf0\x0b\x30\x00"
+    hall.send(1, rtp(98, 11, 3_100, 5, key, extensions=mid))
+    assert [packet.payload for packet in hall.received[9]] == [key]
+    layer = hall.router.track_stats(A, hall.now).layers[0]
+    assert (layer.codec, layer.width, layer.height) == ("vp9", 320, 180)
+
+
+def test_what_we_cannot_look_into_starts_with_any_packet() -> None:
+    unknown = Codec(45, "h265", 90_000, pli=True)
+    hall = Hall()
+    hall.join(1, [camera(codecs=(unknown,))])
+    hall.join(9, slots=[video_slot(codecs=(unknown,))])
     hall.open(A)
     hall.assign(9, "v0", A)
     hall.send(1, rtp(45, 10, 100, 5, b"obu", extensions=((1, b"1"),)))

@@ -1,6 +1,6 @@
 """Answers to offers, as values: what the tests of the SDP parts share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import count
 
 from aiortc.sdp import MediaDescription, SessionDescription
@@ -8,6 +8,7 @@ from aiortc.sdp import MediaDescription, SessionDescription
 from server.config import MediaConfig
 from server.sfu.ports import TrackLabel
 from server.transport.answer import LocalDescription
+from server.transport.codecs import VIDEO_CODECS
 from server.transport.dtls import Fingerprint
 from server.transport.ice import Credentials
 from server.transport.sdp import Negotiated, Purpose, answer_offer
@@ -28,9 +29,12 @@ def answer(
     purpose: Purpose = Purpose.SESSION,
     labels: Mapping[str, TrackLabel] | None = None,
     config: MediaConfig | None = None,
+    video_codecs: Sequence[str] = VIDEO_CODECS,
 ) -> Negotiated:
     ssrcs = count(1_000)
-    return answer_offer(text, labels or {}, purpose, LOCAL, config or MediaConfig(), lambda: next(ssrcs))
+    return answer_offer(
+        text, labels or {}, purpose, LOCAL, config or MediaConfig(), lambda: next(ssrcs), video_codecs=video_codecs
+    )
 
 
 def real_offer(name: str) -> str:

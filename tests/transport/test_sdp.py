@@ -310,6 +310,16 @@ def test_transport_wide_feedback_where_packets_can_bear_numbers() -> None:
     assert "transport-" not in sound.answer
 
 
+def test_a_meeting_may_ask_for_other_codecs() -> None:
+    negotiated = answer(real_offer("chromium-session"), video_codecs=("vp9", "vp8", "av1"))
+    camera = negotiated.uplinks[1]
+    assert camera.codecs[0].name == "vp9"
+    assert {codec.name for codec in camera.codecs} == {"vp9", "vp8", "av1"}
+    assert sum(codec.name == "vp9" for codec in camera.codecs) == 1, "profile 0 alone"
+    assert "h264" not in {codec.name for slot in negotiated.slots for codec in slot.codecs}
+    assert " VP9/90000" in negotiated.answer
+
+
 def test_reduced_size_rtcp_is_mirrored() -> None:
     assert "a=rtcp-rsize" in answer(offer(section("audio", "a=rtcp-rsize"))).answer
     assert "a=rtcp-rsize" not in answer(offer(section("audio"))).answer
