@@ -51,7 +51,7 @@ class Archive:
         self.public_key = key.public.pem.decode()
         """PEM."""
         desk, readers = Desk(store, clock), Readers()
-        self._catalogue = Catalogue(store, recordings_dir, clock, config.default_class, films=config.render)
+        self._catalogue = Catalogue(store, recordings_dir, key_path, clock, config.default_class, films=config.render)
         limits = RenderLimits(
             workers=config.render_workers if config.render else 0,
             while_recording=config.render_while_recording,

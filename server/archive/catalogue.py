@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from server.archive.abandoned import close_abandoned
 from server.archive.keeping import end_of_keeping
 from server.archive.reading import Outline, Reading, RecordingUnreadable, log_size, read_recording
 from server.archive.search import title_key
@@ -37,10 +38,13 @@ _outlines = msgspec.json.Decoder(Outline)
 class Catalogue:
     """What the folder of recordings holds, in the store. Raises Unavailable where the store does."""
 
-    def __init__(self, store: Store, recordings_dir: Path, clock: Clock, default_class: str, *, films: bool) -> None:
+    def __init__(
+        self, store: Store, recordings_dir: Path, key_path: Path, clock: Clock, default_class: str, *, films: bool
+    ) -> None:
         """``films``: whether what is closed waits for its film to be rendered."""
         self._store = store
         self._dir = recordings_dir
+        self._key_path = key_path
         self._clock = clock
         self._default_class = default_class
         self._films = films
@@ -85,13 +89,18 @@ class Catalogue:
 
     async def reconcile(self, recorded_meetings: Collection[str] = ()) -> None:
         """Rows for folders that have none; what changed is read again; rows whose folder is gone are damaged. What runs
-        in ``recorded_meetings`` is left to the recorder, which says ``opened`` as soon as its writer is back."""
+        in ``recorded_meetings`` is left to the recorder, which says ``opened`` as soon as its writer is back; other
+        recordings that were never ended are closed. For the start only, when nothing else is being recorded."""
         names = await asyncio.to_thread(self._list_folders)
         async with self._store.read() as session:
             kept = select(
                 RecordingRow.recording_id, RecordingRow.meeting_id, RecordingRow.state, RecordingRow.log_octets
             )
             rows = (await session.execute(kept)).all()
+        finished = {row.recording_id for row in rows if row.state in ("closed", "destroyed")}
+        for recording_id in sorted(names - finished - self.running):
+            folder, now = self.folder(recording_id), self._clock.now()
+            await asyncio.to_thread(close_abandoned, folder, self._key_path, recorded_meetings, now)
         for recording_id in sorted(names - {row.recording_id for row in rows}):
             await self._try(recording_id)
         for row in rows:

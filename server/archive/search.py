@@ -3,7 +3,7 @@
 Every word of ``q`` must be somewhere in the recording's lines. Of the last one, which may be half typed, and of one
 with a ``*`` behind it the beginning is enough: Vietnamese words are short, and beginnings of all of them would be found
 everywhere. Words in "double quotes" must follow one another in one line. The words of ``agency``, ``endpoint`` and
-``person`` must be found in one line of that kind. Words are looked up in an inverted index (ADR 0004), so that nothing
+``person`` must be found in one line of that kind. Words are looked up in an inverted index (ADR 0006), so that nothing
 is looked through but what is found.
 """
 

@@ -1,14 +1,19 @@
 """A row from the first second, folders without rows, rows without folders."""
 
+import fcntl
+import os
 import shutil
 
 import pytest
 
+from server.archive.abandoned import close_abandoned
 from server.archive.reading import RecordingUnreadable
 from server.archive.views import RecordingDetail
-from server.recording.events import Granted, Paused, Resumed
+from server.recording.events import Closed, Granted, Paused, Resumed
 from server.recording.files import RealFiles
-from server.recording.log import LOG_FILE, EventLog
+from server.recording.keys import SIGNING_KEY_FILE, SigningKey
+from server.recording.log import LOG_FILE, EventLog, read_log
+from server.recording.verify import verify_recording
 from tests.archive.conftest import Place
 from tests.archive.recorded import MAIN, STARTS_AT, USUAL, write_recording
 
@@ -115,7 +120,8 @@ async def test_a_row_whose_folder_is_gone_is_damaged_and_says_so(place: Place) -
 
 @pytest.mark.parametrize("how", ["cut", "missing", "shorter", "never_closed"])
 async def test_damage_is_told(place: Place, how: str) -> None:
-    folder = write_recording(place.recordings_dir, place.key, closed=how != "never_closed")
+    key = SigningKey.generate() if how == "never_closed" else place.key  # another house's recording
+    folder = write_recording(place.recordings_dir, key, closed=how != "never_closed")
     segment = folder / "tracks" / "ep_north-mic-0001.mkv"
     if how == "cut":
         lines = (folder / LOG_FILE).read_bytes().splitlines(keepends=True)
@@ -139,15 +145,49 @@ async def test_damage_is_told(place: Place, how: str) -> None:
 async def test_what_the_recorder_takes_up_again_is_left_to_it(place: Place) -> None:
     """After a restart: the row says recording, the log is open, and the recorder will say ``opened``."""
     await place.archive.opened(RID, "mtg_elsewhere", STARTS_AT)
-    write_recording(place.recordings_dir, place.key, closed=False)
+    folder = write_recording(place.recordings_dir, place.key, closed=False)
     await place.archive.look_again()
+    before = (folder / LOG_FILE).read_bytes()
     again = place.build()
     await again._catalogue.reconcile({"mtg_elsewhere"})
     assert (await show(place)).state == "recording"
-    await again._catalogue.reconcile()
-    assert (await show(place)).state == "damaged"
-    await again.opened(RID, "mtg_elsewhere", STARTS_AT)
-    assert (await show(place)).state == "recording"
+    assert (folder / LOG_FILE).read_bytes() == before
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_what_nobody_takes_up_again_is_closed_as_abandoned_when_it_was_last_written(
+    place: Place, known: bool
+) -> None:
+    """Killed between the room's word to stop and the closing line: a restart a day later ends it then, not today."""
+    if known:
+        await place.archive.opened(RID, "mtg_elsewhere", STARTS_AT)
+    folder = write_recording(place.recordings_dir, place.key, closed=False)
+    (folder / "tracks" / "ep_main-mic-0002.mkv").write_bytes(b"of which nothing can be read")
+    for path in folder.rglob("*"):
+        os.utime(path, (STARTS_AT + 58.0, STARTS_AT + 58.0))
+    place.clock.at = STARTS_AT + 86_400.0
+    again = place.build()
+    await again._catalogue.reconcile({"mtg_other"})
+
+    detail = await show(place)
+    assert (detail.state, detail.damage, detail.duration_s) == ("closed", "", 58.0)
+    last = read_log(folder)[-1].event
+    assert isinstance(last, Closed)
+    assert last.reason == "abandoned"
+    report = verify_recording(folder, place.key.public_base64)
+    assert [finding.code for finding in report.findings if finding.code != "segment_unlogged"] == []
+
+
+async def test_what_a_writer_still_holds_is_left_to_it(place: Place) -> None:
+    folder = write_recording(place.recordings_dir, place.key, closed=False)
+    descriptor = os.open(folder, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        assert not close_abandoned(folder, place.data_dir / SIGNING_KEY_FILE, (), STARTS_AT + 100.0)
+    finally:
+        os.close(descriptor)
+    assert close_abandoned(folder, place.data_dir / SIGNING_KEY_FILE, (), STARTS_AT + 100.0)
+    assert not close_abandoned(folder, place.data_dir / SIGNING_KEY_FILE, (), STARTS_AT + 100.0)
 
 
 async def test_a_folder_under_anothers_name_is_not_taken_in(place: Place) -> None:

@@ -12,6 +12,7 @@ from server.archive.archive import _render_by_cli
 from server.archive.catalogue import Catalogue
 from server.archive.rendering import RenderLimits, RenderQueue
 from server.archive.views import FilmStatus
+from server.recording.keys import SIGNING_KEY_FILE
 from server.store.tables import RecordingRow
 from tests.archive.conftest import Place
 from tests.archive.recorded import STARTS_AT, write_recording
@@ -27,7 +28,14 @@ class Queue:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self.catalogue = Catalogue(place.house.store, place.recordings_dir, place.clock, "years_10", films=True)
+        self.catalogue = Catalogue(
+            place.house.store,
+            place.recordings_dir,
+            place.data_dir / SIGNING_KEY_FILE,
+            place.clock,
+            "years_10",
+            films=True,
+        )
         self.queue = self.build(QUICK)
 
     def build(self, limits: RenderLimits) -> RenderQueue:

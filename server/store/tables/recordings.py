@@ -92,7 +92,7 @@ class RecordingLineRow(Base):
 
 
 class RecordingWordRow(Base):
-    """The inverted index: which recording has which folded word in a line of which kind. ADR 0004 has the figures."""
+    """The inverted index: which recording has which folded word in a line of which kind. ADR 0006 has the figures."""
 
     __tablename__ = "recording_words"
     __table_args__ = (Index(None, "number"), {"sqlite_with_rowid": False})
