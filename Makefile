@@ -12,11 +12,11 @@ ENDPOINTS ?= 24
 BOTS ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench format lock upgrade screenshots clean
+.PHONY: help run test check bench bench-peers format lock upgrade screenshots clean
 .NOTPARALLEL:
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: ## a demo meeting at http://localhost:8080; BOTS=12 adds moving endpoints, HTTP=127.0.0.1:8081 another port
 	@$(PREPARE) run
@@ -37,9 +37,13 @@ check: ## lint, format, types, layers, the web client's checks, lock files
 	.venv/bin/lint-imports
 	$(NPM) run --silent check
 
-bench: ## one JSON line a figure: join time, CPU a forwarded packet, loss, memory
+bench: ## one JSON line a figure: CPU a forwarded packet, delay, loss, the most viewers, joining, growth
 	@$(PREPARE) bench
 	$(VENV) -m tests.bench
+
+bench-peers: ## the same loads on Diemcau and on Janus in turn, as ratios (root: it makes a network namespace)
+	@$(PREPARE) bench
+	$(VENV) -m tests.bench.peers
 
 format: ## lay out Python and the web client's sources as `make check` wants them
 	@$(PREPARE) check

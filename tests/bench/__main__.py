@@ -47,7 +47,8 @@ async def _run(part: str, arguments: argparse.Namespace) -> None:
         case "join_storm":
             await run_storm(peers)
         case "growth":
-            viewers, publishers = ([each for each in counts if each <= 4 * peers] for counts in (VIEWERS, PUBLISHERS))
+            viewers = [count for count in VIEWERS if count <= 4 * peers]
+            publishers = [count for count in PUBLISHERS if count <= peers]
             await run_growth(viewers, publishers, seconds / 2, arguments.picture)
         case _:
             await run_forwarding(LOADS[part], peers, seconds)
