@@ -2,7 +2,11 @@
 
 import errno
 import hashlib
+import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -12,7 +16,7 @@ from server.errors import Conflict, NotFound
 from server.recording.events import FloorEnded, Gap, Granted, Resumed
 from server.recording.film.film import FILM_FILE, MANIFEST_FILE, WORK_FOLDER, Film, Manifest
 from server.recording.film.spans import Gap as FilmGap
-from server.recording.keys import SigningKey
+from server.recording.keys import SIGNING_KEY_FILE, SigningKey
 from server.recording.log import LOG_FILE, LogDamaged
 from server.recording.report import Finding
 from server.recording.verify import verify_recording
@@ -110,6 +114,41 @@ def test_a_failing_disk_fails_the_render_and_no_later_one(
     assert operation > 3
     assert (sha256(film), (folder / MANIFEST_FILE).read_bytes()) == expected
     assert verify_recording(folder).ok
+
+
+@pytest.mark.e2e
+def test_a_killed_command_is_taken_up_where_it_was(pristine: Path, expected: tuple[str, bytes], tmp_path: Path) -> None:
+    folder = shutil.copytree(pristine, tmp_path / "recordings" / "rec_1")
+    (tmp_path / SIGNING_KEY_FILE).parent.mkdir()
+    (tmp_path / SIGNING_KEY_FILE).write_bytes(KEY.pem)
+    command = [
+        sys.executable,
+        "-m",
+        "server",
+        "recordings",
+        "render",
+        str(folder),
+        "--data",
+        str(tmp_path),
+        "--progress",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as first:
+        assert first.stdout is not None
+        while json.loads(first.stdout.readline())["done"] < 1:
+            pass
+        first.kill()
+    assert first.returncode == -signal.SIGKILL
+    assert not (folder / FILM_FILE).exists()
+    [kept] = (folder / WORK_FOLDER / "pieces").glob("00000-*.m4s")
+    made_at = kept.stat().st_mtime_ns
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as second:
+        assert second.stdout is not None
+        while json.loads(second.stdout.readline())["done"] < 1:
+            pass
+        assert kept.stat().st_mtime_ns == made_at, "what was made is not made again"
+        second.stdout.read()
+    assert second.returncode == 0
+    assert (sha256(folder / FILM_FILE), (folder / MANIFEST_FILE).read_bytes()) == expected
 
 
 def test_rendered_again_it_is_the_same(pristine: Path, expected: tuple[str, bytes], tmp_path: Path) -> None:
