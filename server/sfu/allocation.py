@@ -18,11 +18,15 @@ AUDIO_RESERVE_BPS = 40_000
 
 
 class Demand(msgspec.Struct, frozen=True):
-    """What one video slot could carry (layers from worst to best, at least one), is shown at, and carries now."""
+    """What one video slot could carry (layers from worst to best, at least one), is shown at, and carries now.
+
+    ``leads``: it comes before the rest, as the first demand does: a shared screen, whose text is to be read.
+    """
 
     layers: tuple[LayerOffer, ...]
     shown_height: int | None
     current: int | None
+    leads: bool = False
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -38,8 +42,9 @@ class Plan(msgspec.Struct, frozen=True):
 def allocate(limit_bps: int | None, audio_bps: int, demands: Sequence[Demand]) -> Plan:
     """Share ``limit_bps`` (None: no limit) over the demands, the most important first.
 
-    The sound's ``audio_bps`` are set aside whatever is left. The first demand takes the best it wants that fits; then
-    each other gets its worst layer, in order; then each, in order, steps up to what it wants as far as it fits.
+    The sound's ``audio_bps`` are set aside whatever is left. The first demand and those that lead get their worst
+    layer, then the best they want that fits; then each other gets its worst; then each, in order, steps up to what it
+    wants as far as it fits.
     """
     wants = [wanted_layer(demand.layers, demand.shown_height, demand.current) for demand in demands]
     all_of_it = audio_bps + sum(_charge(demand, want) for demand, want in zip(demands, wants, strict=True))
@@ -52,11 +57,12 @@ def allocate(limit_bps: int | None, audio_bps: int, demands: Sequence[Demand]) -
         step_bps = _next_step(audio_bps, demands, wants, chosen)
         return Plan(tuple(chosen), None if step_bps is None else max(step_bps, SURVIVAL_BPS), wanted_bps)
     left = float(limit_bps - audio_bps)
-    for rank, demand in enumerate(demands):
-        ceiling = wants[rank] if rank == 0 else 0
-        left = _raise(demand, rank, ceiling, chosen, left)
-    for rank, demand in enumerate(demands):
-        left = _raise(demand, rank, wants[rank], chosen, left)
+    leading = [rank for rank, demand in enumerate(demands) if rank == 0 or demand.leads]
+    others = [rank for rank in range(len(demands)) if rank not in leading]
+    least = [0] * len(demands)
+    for ranks, ceilings in ((leading, least), (leading, wants), (others, least), (others, wants)):
+        for rank in ranks:
+            left = _raise(demands[rank], rank, ceilings[rank], chosen, left)
     return Plan(tuple(chosen), _next_step(audio_bps, demands, wants, chosen), wanted_bps)
 
 

@@ -11,6 +11,7 @@ from server.sfu.demand import Demand
 from server.sfu.layers import LayerOffer
 from server.sfu.outputs import SendRtp, Shortage, Starved
 from server.sfu.peer import Peer
+from server.sfu.ports import TrackLabel
 from server.sfu.probing import Probing
 from server.sfu.rewrite import copy_now
 from server.sfu.slot import Slot
@@ -170,7 +171,7 @@ class Feeding:
 
     def _plan(self, viewer: Peer, now: float) -> None:
         wishes: list[tuple[Slot, list[Stream]]] = []
-        for slot in viewer.video_slots:
+        for slot in sorted(viewer.video_slots, key=_class):
             target, slot.layer, slot.is_hoping = slot.target, None, False
             if target is not None and not _obstacle(slot) and slot.shown_height != 0:
                 offered = [stream for stream in target.offered_streams(now) if _fits(stream, slot)]
@@ -273,9 +274,20 @@ def _fits(stream: Stream, slot: Slot) -> bool:
     return stream.codec is not None and matching_codec(stream.codec, slot.spec.codecs) is not None
 
 
+def _class(slot: Slot) -> int:
+    """Slot 0 (who has the floor) before screens before the rest; within a class by index."""
+    if not slot.spec.index:
+        return 0
+    return 1 if _shows_screen(slot) else 2
+
+
+def _shows_screen(slot: Slot) -> bool:
+    return slot.target is not None and slot.target.spec.label is TrackLabel.SCREEN
+
+
 def _demand(slot: Slot, live: list[Stream]) -> allocation.Demand:
     offers = tuple(LayerOffer(stream.bitrate_bps or stream.usual_bps, stream.height) for stream in live)
-    return allocation.Demand(offers, slot.shown_height, _index_in_use(slot, live))
+    return allocation.Demand(offers, slot.shown_height, _index_in_use(slot, live), _shows_screen(slot))
 
 
 def _index_in_use(slot: Slot, live: list[Stream]) -> int | None:

@@ -35,6 +35,13 @@ def test_by_importance(limit_bps: int | None, demands: list[Demand], chosen: tup
     assert allocate(limit_bps, 40_000, demands).layers == chosen
 
 
+def test_a_screen_comes_after_the_first_picture_and_before_the_rest() -> None:
+    screen = Demand(CAMERA, None, None, leads=True)
+    assert allocate(1_000_000, 0, [wish(), screen, wish()]).layers == (1, 1, 0)
+    assert allocate(250_000, 0, [wish(), screen, wish()]).layers == (0, 0, None)
+    assert allocate(2_000_000, 0, [wish(200), screen, wish()]).layers == (0, 2, 1)
+
+
 def test_sound_is_set_aside_first() -> None:
     assert allocate(200_000, 0, [wish()]).layers == (0,)
     assert allocate(200_000, 120_000, [wish()]).layers == (None,)

@@ -8,7 +8,7 @@ from server.rtp import rtcp
 from server.rtp.transport_cc import write_transport_feedback
 from server.sfu.budget import PROVE_S
 from server.sfu.outputs import SlotFed
-from server.sfu.ports import Codec
+from server.sfu.ports import Codec, TrackLabel, UplinkSpec
 from tests.sfu.hall import Hall, assert_unbroken
 from tests.sfu.packets import H264, MID, RID, VP8, Camera, Microphone, audio_slot, camera, mic, rtp, video_slot
 
@@ -400,3 +400,28 @@ def test_a_change_of_source_keeps_the_room_that_is_there() -> None:
     play(1.0)
     assert shown(hall) == "h"
     assert hall.fed[-1].track == (3, "1")
+
+
+def test_a_screen_is_sharp_before_the_small_pictures_are_seen() -> None:
+    """It lies in the last slot, and its text comes before the faces in the slots between."""
+    hall = Hall()
+    screen = camera("2", codecs=(VP8,))
+    hall.join(1, [camera(codecs=(VP8,), rids=RIDS)])
+    hall.join(4, [UplinkSpec("2", screen.kind, TrackLabel.SCREEN, screen.codecs, screen.extensions)])
+    hall.join(2, slots=[video_slot(index) for index in range(3)])
+    hall.open(TRACK, (4, "2"))
+    source, text = Simulcast(hall), Camera(ssrc=900, mid="2", packet_octets=1_000)
+    for mid, track in (("v0", TRACK), ("v1", TRACK), ("v2", (4, "2"))):
+        hall.assign(2, mid, track)
+    hall.show(2, "v0", 180)
+    for frame in range(120):
+        hall.send(4, text.frame(hall.now, key=frame % 30 == 0))
+        source.play(1 / 30)
+        if frame in (50, 60):
+            remb(hall, {50: 2_000_000, 60: 800_000}[frame])
+    hall.received[2].clear()
+    hall.send(4, text.frame(hall.now))
+    source.play(0.5)
+    assert any(packet.ssrc == 9_002 for packet in hall.received[2])
+    assert shown(hall, ssrc=9_000) == "q"
+    assert not any(packet.ssrc == 9_001 for packet in hall.received[2])
