@@ -5,6 +5,7 @@ what is drawn is the same on every machine.
 """
 
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import groupby
@@ -39,9 +40,10 @@ class Lettering:
 
     def cut(self, text: str, room: float) -> str:
         """``text``, or as much of it as has ``room`` pixels, with an ellipsis behind."""
-        while text and self.length(text) > room:
-            text = text.rstrip("…")[:-1].rstrip() + "…" if len(text) > 1 else ""
-        return text
+        if self.length(text) <= room:
+            return text
+        kept = bisect_right(range(len(text)), room, key=lambda count: self.length(f"{text[:count].rstrip()}…")) - 1
+        return f"{text[:kept].rstrip()}…" if kept > 0 else ""
 
     def has(self, letter: str) -> bool:
         return any(_has(font, letter) for font in self._fonts)

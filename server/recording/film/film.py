@@ -173,6 +173,7 @@ class Film:
         timeline = self._material.timeline
         init = self.init().read_bytes()
         assemble(draft, init, paths, timeline.chapters, timeline.opened.title, lambda _: None)
+        draft.chmod(0o640)
         tell("assembling", total)
         self._step("sync film")
         _sync(draft)

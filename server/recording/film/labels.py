@@ -27,6 +27,8 @@ _CALM: Final[Colour] = (190, 200, 215)
 _VIETNAM = timezone(timedelta(hours=7))
 _BAND_ALPHA: Final = 225
 _MARGIN: Final = 48
+_LONGEST_TEXT: Final = 500
+"""Letters: more fit nowhere, and need not be measured."""
 
 GAP_REASONS: Final = {
     "packets_lost": "Mất gói tin trên đường truyền",
@@ -151,6 +153,7 @@ def planes_of(frame: VideoFrame) -> Planes:
 
 def _fit(text: str, room: float, most_lines: int, sizes: range) -> tuple[Lettering, list[str]]:
     """The largest of ``sizes`` at which ``text`` needs at most ``most_lines``; the last line of the smallest is cut."""
+    text = text[:_LONGEST_TEXT]
     letters, lines = lettering(sizes[0]), [text]
     for size in sizes:
         letters = lettering(size)

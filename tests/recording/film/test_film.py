@@ -143,6 +143,7 @@ def test_the_manifest_is_signed_and_says_what_the_film_is(recorded: Recorded) ->
     manifest = msgspec.json.decode((recorded.folder / MANIFEST_FILE).read_bytes(), type=Manifest)
     assert (manifest.sha256, manifest.octets) == (hashlib.sha256(octets).hexdigest(), len(octets))
     assert manifest.findings == ()
+    assert recorded.film.path.stat().st_mode & 0o777 == 0o640
     assert len(manifest.chapters) == 5
     report = verify_recording(recorded.folder)
     assert (report.ok, report.film, report.findings) == (True, True, ())
