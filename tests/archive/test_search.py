@@ -15,6 +15,8 @@ from server.store.records import Role, RoleGrant
 from server.store.tables import RecordingRow
 from tests.archive.conftest import Place
 from tests.archive.recorded import MAIN, NORTH, SOUTH, STARTS_AT, write_recording
+from tests.bench.archive import ARCHIVIST as BENCH_ARCHIVIST
+from tests.bench.archive import QUESTIONS, opened_archive
 
 DAY = 86_400.0
 FIRST, SECOND, THIRD = "rec_first", "rec_second", "rec_third"
@@ -223,3 +225,16 @@ def test_both_databases_are_asked_alike() -> None:
     for url in ("sqlite://", "postgresql+asyncpg://localhost/x"):
         sql = str(asked.compile(dialect=make_url(url).get_dialect()()))
         assert "ORDER BY recordings.title_key ASC, recordings.number ASC" in sql
+
+
+async def test_the_bench_asks_what_is_found() -> None:
+    """A small one of the archive that ``tests.bench archive`` measures."""
+    async with opened_archive(60) as archive:
+        totals = {
+            name: (await archive.finder.search(BENCH_ARCHIVIST, Query(text=asked))).total
+            for name, asked in QUESTIONS.items()
+        }
+    assert totals["nothing"] == 0
+    assert totals["no words"] == totals["a word that everybody has"] == 60
+    assert 0 < totals["a commune and a subject"] < 60
+    assert min(total for name, total in totals.items() if name not in ("nothing", "a phrase")) > 0

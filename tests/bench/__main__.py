@@ -9,6 +9,7 @@ from typing import get_args
 import uvloop
 
 from server.config import FanoutChoice
+from tests.bench.archive import run_archive
 from tests.bench.copies import run_copies
 from tests.bench.forwarding import run_forwarding, run_most_viewers
 from tests.bench.growth import PICTURE, PUBLISHERS, VIEWERS, run_growth
@@ -19,7 +20,7 @@ from tests.bench.province import run_province, run_storm
 from tests.bench.report import say
 from tests.bench.sfu import raise_file_limit
 
-PARTS = ("micro", *LOADS, "most_viewers", "province", "join_storm", "growth")
+PARTS = ("micro", *LOADS, "most_viewers", "province", "join_storm", "growth", "archive")
 
 
 def main() -> None:
@@ -46,6 +47,8 @@ async def _run(part: str, arguments: argparse.Namespace) -> None:
             await run_province(peers, seconds)
         case "join_storm":
             await run_storm(peers)
+        case "archive":
+            await run_archive()
         case "growth":
             viewers = [count for count in VIEWERS if count <= 4 * peers]
             publishers = [count for count in PUBLISHERS if count <= peers]
