@@ -5,9 +5,11 @@ are moved to the recording's folder when both are whole. Each step writes under 
 done again, or found done, by the next run.
 """
 
+import contextlib
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +34,7 @@ FILM_FILE: Final = "film.mp4"
 MANIFEST_FILE: Final = "film.json"
 WORK_FOLDER: Final = "film"
 STATE_FILE: Final = "state.json"
+_LOOK_AGAIN_S: Final = 0.5
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -126,17 +129,20 @@ class Film:
             lines += [f"#EXTINF:{here / PICTURES_PER_S:.3f},", f"{number:05d}.m4s"]
         return "\n".join([*lines, *(["#EXT-X-ENDLIST"] if is_whole else []), ""])
 
-    def render(self, progress: Callable[[Progress], None] = lambda _: None, *, again: bool = False) -> Path:
+    def render(
+        self, progress: Callable[[Progress], None] = lambda _: None, *, again: bool = False, wait_s: float = 3_600.0
+    ) -> Path:
         """Make the film, or what is missing of it, and return its file. ``again``: also if it is there already.
 
-        Raises Conflict (``not_closed``, ``render_running``), OSError where it cannot be written: what is done stays.
+        Where another process makes it, its end is waited for (at most ``wait_s``). Raises Conflict (``not_closed``,
+        ``render_running``), OSError where it cannot be written: what is done stays.
         """
         assert self._key is not None, "the manifest needs a key"
         timeline = self._material.timeline
         if not timeline.is_closed and self._material.log_finding is None:
             raise Conflict("not_closed", "the recording has no closing line yet")
-        self._files.make_folder(self._work)
-        with self._alone():
+        with self._alone(progress, wait_s):
+            self._files.make_folder(self._work)
             if not self._is_pending() and (again or not self._is_there()):
                 self._make(self._key, progress, again=again)
             if self._is_pending():
@@ -233,17 +239,33 @@ class Film:
         )
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One renderer a recording; the lock (of the folder) ends with the process."""
+    def _alone(self, progress: Callable[[Progress], None], wait_s: float) -> Iterator[None]:
+        """One renderer a recording; the lock (of the folder) ends with the process. Who waits tells how far the other
+        one is."""
         descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        told: bytes = b""
+        until = time.monotonic() + wait_s
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise Conflict("render_running", "this film is being made already") from error
+            while not _lock(descriptor):
+                if time.monotonic() >= until:
+                    raise Conflict("render_running", "this film is being made already")
+                with contextlib.suppress(OSError, msgspec.DecodeError):
+                    state = (self._work / STATE_FILE).read_bytes()
+                    if state != told:
+                        progress(msgspec.json.decode(state, type=Progress))
+                        told = state
+                time.sleep(_LOOK_AGAIN_S)
             yield
         finally:
             os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _sync(path: Path) -> None:

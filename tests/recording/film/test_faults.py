@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,7 @@ import pytest
 
 from server.errors import Conflict, NotFound
 from server.recording.events import FloorEnded, Gap, Granted, Resumed
-from server.recording.film.film import FILM_FILE, MANIFEST_FILE, WORK_FOLDER, Film, Manifest
+from server.recording.film.film import FILM_FILE, MANIFEST_FILE, WORK_FOLDER, Film, Manifest, Progress
 from server.recording.film.spans import Gap as FilmGap
 from server.recording.keys import SIGNING_KEY_FILE, SigningKey
 from server.recording.log import LOG_FILE, LogDamaged
@@ -171,10 +172,43 @@ def test_two_do_not_render_the_same_film(pristine: Path, tmp_path: Path) -> None
 
     def try_too(step: str) -> None:
         if step == "piece 1":
+            film = Film(folder, KEY)
             with pytest.raises(Conflict, match="already"):
-                render(folder)
+                film.render(wait_s=0)
+            film.close()
 
     render(folder, step=try_too)
+
+
+def test_the_second_waits_for_the_first_and_tells_how_far_it_is(
+    pristine: Path, expected: tuple[str, bytes], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(pristine, tmp_path / "rec_1")
+    told: list[Progress] = []
+    waits, steps = threading.Event(), list[str]()
+
+    def hear(progress: Progress) -> None:
+        told.append(progress)
+        waits.set()
+
+    def render_too() -> None:
+        film = Film(folder, KEY, step=steps.append)
+        film.render(hear)
+        film.close()
+
+    second = threading.Thread(target=render_too)
+
+    def begin_too(step: str) -> None:
+        if step == "piece 1":
+            second.start()
+            assert waits.wait(30)
+
+    render(folder, step=begin_too)
+    second.join()
+    assert steps == ["tidy"], "it found the film done"
+    assert told[0] == Progress("pieces", 1, 2, 0.485)
+    assert told[-1].stage == "done"
+    assert sha256(folder / FILM_FILE) == expected[0]
 
 
 def test_a_piece_is_made_once_and_there_are_no_others(pristine: Path, tmp_path: Path) -> None:
