@@ -39,6 +39,7 @@ class NewMeeting(msgspec.Struct, frozen=True, kw_only=True):
     mode: FloorMode = FloorMode.LECTURE
     max_holders: int = 3
     lobby: bool = False
+    record: bool = False
 
 
 def check_form(meeting: NewMeeting) -> None:
@@ -124,6 +125,7 @@ async def insert_meeting(
         mode=meeting.mode.value,
         max_holders=meeting.max_holders,
         lobby=meeting.lobby,
+        record=meeting.record,
         created_at=now,
         created_by=created_by,
     )

@@ -61,7 +61,8 @@ class GrantBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CreateMeeting(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Plan a meeting. ``endpoint_ids`` are the branches; ``chair_endpoint_id`` is the chair's own desk."""
+    """Plan a meeting. ``endpoint_ids`` are the branches; ``chair_endpoint_id`` is the chair's own desk; ``record``:
+    it is recorded from its first endpoint on."""
 
     title: Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
     host_unit_id: Id
@@ -75,6 +76,7 @@ class CreateMeeting(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     mode: FloorMode = FloorMode.LECTURE
     max_holders: Annotated[int, msgspec.Meta(ge=1, le=32)] = 3
     lobby: bool = False
+    record: bool = False
 
 
 class InviteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

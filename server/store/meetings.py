@@ -47,6 +47,7 @@ class MeetingShelf:
                 mode=FloorMode(meeting.mode),
                 max_holders=meeting.max_holders,
                 lobby=meeting.lobby,
+                record=meeting.record,
                 lease_s=self._floor.lease_s,
                 chair_grace_s=self._floor.chair_grace_s,
                 max_queue=self._floor.max_queue,

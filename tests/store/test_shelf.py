@@ -34,6 +34,7 @@ async def test_an_open_meeting_gives_its_whole_setup(house: House, shelf: Meetin
         mode=FloorMode.DISCUSSION,
         max_holders=5,
         lobby=True,
+        record=True,
     )
     meeting_id = (await house.book.create(operator, plan, NOW)).meeting_id
     await house.book.open(operator, meeting_id, NOW)
@@ -57,6 +58,7 @@ async def test_an_open_meeting_gives_its_whole_setup(house: House, shelf: Meetin
         mode=FloorMode.DISCUSSION,
         max_holders=5,
         lobby=True,
+        record=True,
         lease_s=11,
         chair_grace_s=12,
         max_queue=13,

@@ -1,6 +1,6 @@
 """Meetings, who is invited, who chairs, and what happened in the room."""
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.store.tables.base import Base, Id, Name, Prose, Time
@@ -23,6 +23,7 @@ class MeetingRow(Base):
     mode: Mapped[str] = mapped_column(String(20))
     max_holders: Mapped[int]
     lobby: Mapped[bool]
+    record: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[Time]
     created_by: Mapped[Id | None] = mapped_column(ForeignKey("accounts.account_id"))
     opened_at: Mapped[Time | None]

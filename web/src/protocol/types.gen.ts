@@ -99,7 +99,8 @@ export interface ChatView {
 }
 
 /**
- * Plan a meeting. `endpoint_ids` are the branches; `chair_endpoint_id` is the chair's own desk.
+ * Plan a meeting. `endpoint_ids` are the branches; `chair_endpoint_id` is the chair's own desk; `record`:
+ * it is recorded from its first endpoint on.
  */
 export interface CreateMeeting {
   readonly title: string;
@@ -114,6 +115,7 @@ export interface CreateMeeting {
   readonly mode?: FloorMode;
   readonly max_holders?: number;
   readonly lobby?: boolean;
+  readonly record?: boolean;
 }
 
 export interface DenyRequest {
