@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -24,13 +25,22 @@ LOSS_S = 2.0
 KILLS = 20
 
 
-async def speaks(company: Company, listener: HttpPeer, number: int, seconds: float) -> tuple[float, float]:
-    """Give the floor for a while; returns when it was given and taken, as the server answered."""
+@dataclass(frozen=True)
+class Turn:
+    """Giving and taking the floor: when each was asked for, and when it was answered."""
+
+    given: tuple[float, float]
+    taken: tuple[float, float]
+
+
+async def speaks(company: Company, listener: HttpPeer, number: int, seconds: float) -> Turn:
+    asked = company.clock.now()
     await company.grant(number)
-    granted = company.clock.now()
+    given = asked, company.clock.now()
     await listener.received.hear_for(number, seconds)
+    asked = company.clock.now()
     await company.withdraw(number)
-    return granted, company.clock.now()
+    return Turn(given, (asked, company.clock.now()))
 
 
 async def test_each_chapter_has_its_speakers_tone_and_picture(tmp_path: Path) -> None:
@@ -57,10 +67,10 @@ async def test_each_chapter_has_its_speakers_tone_and_picture(tmp_path: Path) ->
         granted = {line.event.seat_id: line.at for line in lines if isinstance(line.event, Granted)}
         ended = {line.event.seat_id: line.at for line in lines if isinstance(line.event, FloorEnded)}
         names = {endpoint.id: endpoint.name for endpoint in server.demo.endpoints}
-        for number, (began, stopped) in turns.items():
+        for number, turn in turns.items():
             seat_id = server.demo.endpoints[number].id
-            assert granted[seat_id] == pytest.approx(began, abs=CHAPTER_WITHIN_S)
-            assert ended[seat_id] == pytest.approx(stopped, abs=CHAPTER_WITHIN_S)
+            assert turn.given[0] <= granted[seat_id] <= turn.given[1]
+            assert turn.taken[0] <= ended[seat_id] <= turn.taken[1]
             start, end, _ = next(chapter for chapter in film.chapters() if chapter[2].startswith(names[seat_id]))
             assert start == pytest.approx(granted[seat_id] - opened_at, abs=CHAPTER_WITHIN_S)
             assert end == pytest.approx(ended[seat_id] - opened_at, abs=CHAPTER_WITHIN_S)
@@ -142,7 +152,7 @@ async def test_a_lost_writer_harms_nobody_and_loses_little(tmp_path: Path, blow:
             await listener.received.hear_for(MAIN, 2.0)
             assert meeting.writer_pid() == pid
         now = company.clock.now()
-        assert listener.received.longest_pause_s(struck, now) < 0.2
+        assert listener.received.longest_pause_s(struck, now) < 0.5
         await meeting.stop()
 
         status, report = await meeting.verify()
