@@ -7,7 +7,7 @@ from functools import partial
 import msgspec
 
 from server.bots.connection import MediaConnection
-from tests.bench.load.engine import LoadEngine, Picture
+from tests.bench.load.engine import BROWSERS_SPREAD, LoadEngine, Picture
 from tests.bench.sfu import NotServed, Sfu, Takes
 from tests.bench.window import SETTLE_S, Figures, look, quietest
 
@@ -26,7 +26,7 @@ class Load(msgspec.Struct, frozen=True):
     viewers: int
     takes: Takes
     picture_bps: int = VIDEO_BPS
-    spread: float = 0.4
+    spread: float = BROWSERS_SPREAD
 
 
 ONE_TO_MANY = Load("one_to_many", 1, 160, Takes(1, 1))

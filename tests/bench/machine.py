@@ -1,5 +1,6 @@
 """What the bench reads from the machine: CPU time and memory of a process, and how noisy the machine is (Linux)."""
 
+import contextlib
 import os
 import statistics
 import time
@@ -8,11 +9,13 @@ from pathlib import Path
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time of all threads of a process, to the nanosecond (/proc/PID/task/*/schedstat)."""
-    total_ns = 0
+    """CPU time of a process's threads and of its children's, to the nanosecond (/proc/PID/task/*/schedstat)."""
+    total_s = 0.0
     for task in Path(f"/proc/{pid}/task").iterdir():
-        total_ns += int((task / "schedstat").read_text().split()[0])
-    return total_ns / 1e9
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it may end meanwhile
+            total_s += int((task / "schedstat").read_text().split()[0]) / 1e9
+            total_s += sum(map(cpu_seconds, map(int, (task / "children").read_text().split())))
+    return total_s
 
 
 def resident_megabytes(pid: int) -> float:

@@ -19,7 +19,7 @@ from tests.bench.diemcau import DiemcauSfu
 from tests.bench.janus.preparation import ensure_janus, openssl_srtp
 from tests.bench.janus.server import JanusSettings, JanusSfu
 from tests.bench.limits import most_viewers
-from tests.bench.load.engine import LoadEngine
+from tests.bench.load.engine import BROWSERS_SPREAD, LoadEngine
 from tests.bench.loads import LOADS, ONE_TO_MANY, Load, Stand, run_load
 from tests.bench.machine import noise_percent, split_cores, stolen_seconds
 from tests.bench.namespace import Namespace, NeedsRoot
@@ -45,6 +45,7 @@ class Comparison:
         self._seconds: float = arguments.seconds
         self._runs: int = arguments.runs
         self._viewers: int | None = arguments.viewers
+        self._spread: float = arguments.spread
         self._server_cores, own_cores = split_cores()
         os.sched_setaffinity(0, own_cores)
         self._rows: list[Sequence[str]] = []
@@ -74,13 +75,14 @@ class Comparison:
 
     async def compare_most_viewers(self) -> None:
         """How many viewers of one publisher a core carries."""
-        best = await self._choose(self._sized(ONE_TO_MANY))
+        load = self._sized(ONE_TO_MANY)
+        best = await self._choose(load)
         found: dict[str, list[int]] = {"diemcau": [], "janus": []}
         for run in range(self._runs):
-            for who, start in self._turns(run, ONE_TO_MANY, best):
+            for who, start in self._turns(run, load, best):
                 async with start() as sfu, LoadEngine() as engine:
                     count, figures = await most_viewers(
-                        Stand(sfu, engine, ONE_TO_MANY, self._server_cores[0]), self._seconds / 2
+                        Stand(sfu, engine, load, self._server_cores[0]), self._seconds / 2
                     )
                 found[who].append(count)
                 say(f"{MOST_VIEWERS}_{who}", count, "viewers", run=run + 1, server=sfu.name)
@@ -130,7 +132,8 @@ class Comparison:
         return turns if run % 2 == 0 else turns[::-1]
 
     def _sized(self, load: Load) -> Load:
-        return load if self._viewers is None else msgspec.structs.replace(load, viewers=self._viewers)
+        viewers = load.viewers if self._viewers is None else self._viewers
+        return msgspec.structs.replace(load, viewers=viewers, spread=self._spread)
 
     def _diemcau(self, load: Load) -> Start:
         where = self._namespace
@@ -164,6 +167,12 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3, help="of each server; figures are their medians")
     parser.add_argument("--seconds", type=float, default=8.0, help="how long a steady window is")
     parser.add_argument("--viewers", type=int, help="another number of viewers than the loads have")
+    parser.add_argument(
+        "--spread",
+        type=float,
+        default=BROWSERS_SPREAD,
+        help="the share of a frame's interval in which its packets leave",
+    )
     arguments = parser.parse_args()
     unknown = set(arguments.parts) - set(parts)
     if unknown:

@@ -29,6 +29,8 @@ RECEIVES_BPS = 20_000_000
 VIDEO_PAYLOAD_OCTETS = 1_100
 AUDIO_PAYLOAD_OCTETS = 80
 BUCKET_MS = 0.02
+BROWSERS_SPREAD = 0.012
+"""Chromium 156 at 1.5 Mbit/s and 30 frames a second: a frame's six packets leave within 0.4 ms (0.14 to 0.81)."""
 _BUCKETS = 100_000
 _CALLS = ("srtp_protect", "srtp_protect_rtcp", "srtp_unprotect", "srtp_unprotect_rtcp")
 _NUMBER = struct.Struct("=i")
@@ -53,7 +55,7 @@ class Picture(msgspec.Struct, frozen=True):
 
     bitrate_bps: int
     frames_per_s: int = 30
-    spread: float = 0.4
+    spread: float = BROWSERS_SPREAD
 
     @property
     def packets_per_frame(self) -> int:
