@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from tests.bench.load.engine import LoadEngine
-from tests.bench.machine import core_busy_seconds, cpu_seconds, resident_megabytes
+from tests.bench.machine import core_busy_seconds, cpu_seconds, family_cpu_seconds, resident_megabytes
 
 SETTLE_S = 1.5
 MOST_LOSS_PERCENT = 0.1
@@ -58,9 +58,9 @@ async def look(engine: LoadEngine, pid: int, core: int, seconds: float) -> Figur
     clock = asyncio.get_running_loop().time
     engine.clear_delays()
     totals, began = engine.totals(), clock()
-    server_s, core_s, own_s = cpu_seconds(pid), core_busy_seconds(core), cpu_seconds(os.getpid())
+    server_s, core_s, own_s = family_cpu_seconds(pid), core_busy_seconds(core), cpu_seconds(os.getpid())
     await asyncio.sleep(seconds)
-    server_s, core_s = cpu_seconds(pid) - server_s, core_busy_seconds(core) - core_s
+    server_s, core_s = family_cpu_seconds(pid) - server_s, core_busy_seconds(core) - core_s
     own_s, passed = cpu_seconds(os.getpid()) - own_s, clock() - began
     came = engine.totals().since(totals)
     p50_ms, p99_ms = engine.delay_ms(0.5, 0.99)
