@@ -6,7 +6,6 @@ done again, or found done, by the next run.
 """
 
 import contextlib
-import fcntl
 import os
 import shutil
 import time
@@ -26,6 +25,7 @@ from server.recording.film.plan import count_pictures
 from server.recording.film.settings import PICTURES_PER_S, PIECE_PICTURES, PIECE_S, VERSION, describe
 from server.recording.film.spans import Gap
 from server.recording.film.timeline import Chapter
+from server.recording.film.work import try_lock
 from server.recording.inside import hash_of
 from server.recording.keys import PublicKey, SigningKey, sign_document, verify_document
 from server.recording.report import Finding
@@ -142,7 +142,6 @@ class Film:
         if not timeline.is_closed and self._material.log_finding is None:
             raise Conflict("not_closed", "the recording has no closing line yet")
         with self._alone(progress, wait_s):
-            self._files.make_folder(self._work)
             if not self._is_pending() and (again or not self._is_there()):
                 self._make(self._key, progress, again=again)
             if self._is_pending():
@@ -240,32 +239,22 @@ class Film:
 
     @contextmanager
     def _alone(self, progress: Callable[[Progress], None], wait_s: float) -> Iterator[None]:
-        """One renderer a recording; the lock (of the folder) ends with the process. Who waits tells how far the other
-        one is."""
-        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        told: bytes = b""
+        """One renderer a recording. Who waits tells how far the other one is."""
+        told = b""
         until = time.monotonic() + wait_s
+        while (descriptor := try_lock(self._work)) is None:
+            if time.monotonic() >= until:
+                raise Conflict("render_running", "this film is being made already")
+            with contextlib.suppress(OSError, msgspec.DecodeError):
+                state = (self._work / STATE_FILE).read_bytes()
+                if state != told:
+                    progress(msgspec.json.decode(state, type=Progress))
+                    told = state
+            time.sleep(_LOOK_AGAIN_S)
         try:
-            while not _lock(descriptor):
-                if time.monotonic() >= until:
-                    raise Conflict("render_running", "this film is being made already")
-                with contextlib.suppress(OSError, msgspec.DecodeError):
-                    state = (self._work / STATE_FILE).read_bytes()
-                    if state != told:
-                        progress(msgspec.json.decode(state, type=Progress))
-                        told = state
-                time.sleep(_LOOK_AGAIN_S)
             yield
         finally:
             os.close(descriptor)
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _sync(path: Path) -> None:

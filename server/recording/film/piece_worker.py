@@ -4,7 +4,6 @@ Orders are JSON lines on standard input, answers on standard output; a line ``{"
 is at work. It ends with its input, and removes the work folders of films that are done.
 """
 
-import fcntl
 import os
 import shutil
 import sys
@@ -18,6 +17,7 @@ import msgspec
 
 from server.errors import DiemcauError
 from server.recording.film.film import FILM_FILE, MANIFEST_FILE, WORK_FOLDER, Film
+from server.recording.film.work import try_lock
 from server.recording.log import LOG_FILE
 
 _NICENESS: Final = 10
@@ -95,19 +95,16 @@ class _Films:
 
 def _tidy(folder: Path) -> None:
     """Pieces made for a player after the film was done are not kept, unless somebody renders the film again now."""
-    if not (folder / FILM_FILE).exists() or not (folder / MANIFEST_FILE).exists():
+    work = folder / WORK_FOLDER
+    if not (work.exists() and (folder / FILM_FILE).exists() and (folder / MANIFEST_FILE).exists()):
         return
     try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = try_lock(work)
     except OSError:
         return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not (folder / WORK_FOLDER / MANIFEST_FILE).exists():
-            shutil.rmtree(folder / WORK_FOLDER, ignore_errors=True)
-    except BlockingIOError:
-        return
-    finally:
+    if descriptor is not None:
+        if not (work / MANIFEST_FILE).exists():
+            shutil.rmtree(work, ignore_errors=True)
         os.close(descriptor)
 
 
