@@ -167,12 +167,8 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3, help="of each server; figures are their medians")
     parser.add_argument("--seconds", type=float, default=8.0, help="how long a steady window is")
     parser.add_argument("--viewers", type=int, help="another number of viewers than the loads have")
-    parser.add_argument(
-        "--spread",
-        type=float,
-        default=BROWSERS_SPREAD,
-        help="the share of a frame's interval in which its packets leave",
-    )
+    spread_help = "the share of a frame's interval in which its packets leave"
+    parser.add_argument("--spread", type=float, default=BROWSERS_SPREAD, help=spread_help)
     arguments = parser.parse_args()
     unknown = set(arguments.parts) - set(parts)
     if unknown:
