@@ -1,5 +1,6 @@
 """The lock of a film's work folder: one renderer at a time. (The recording's own folder is locked by its writer.)"""
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -11,7 +12,8 @@ def try_lock(folder: Path) -> int | None:
     None: another process has it. Who has the lock may remove the folder. Raises OSError.
     """
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
         try:
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
