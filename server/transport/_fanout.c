@@ -147,10 +147,12 @@ int fanout_forward(struct fanout *fanout, const uint8_t *data, uint32_t length, 
 /* --- everything out ----------------------------------------------------------------------------------------- */
 
 /* How many of `parts` can go as one segmented message: equal lengths, only the last may be shorter. */
-static uint32_t run_length(const struct iovec *parts, uint32_t count) {
+static uint32_t run_length(const struct iovec *parts, uint32_t count, uint32_t segments_below) {
     const size_t segment = parts[0].iov_len;
     size_t octets = segment;
     uint32_t length = 1;
+    if (segment >= segments_below)
+        return 1;
     while (length < count && length < MAX_RUN_DATAGRAMS) {
         const size_t next = parts[length].iov_len;
         if (next > segment || parts[length - 1].iov_len < segment || octets + next > MAX_RUN_OCTETS)
@@ -190,12 +192,14 @@ static void count_sent(struct counts *counts, const struct msghdr *message) {
 /* Waiting for room would harm everybody. ENOBUFS comes from the device's queue. */
 static int is_full(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS; }
 
-/* What the kernel says where a path takes no segments: a small MTU, no checksums in hardware, a tunnel, an old driver. */
-static int says_unsegmentable(int error) {
-    return error == EINVAL || error == EIO || error == EMSGSIZE || error == EOPNOTSUPP || error == ENOPROTOOPT;
-}
+/* What the kernel says of segments that are longer than the path's MTU, whole datagrams of which it would fragment. */
+static int is_too_long(int error) { return error == EINVAL || error == EMSGSIZE; }
 
-/* A message that sendmmsg would not take: as single datagrams where it had segments, else dropped and counted. */
+/* What it says where a path takes no segments at all: no checksums in hardware, a tunnel, an old driver. */
+static int says_unsegmentable(int error) { return error == EIO || error == EOPNOTSUPP || error == ENOPROTOOPT; }
+
+/* A message that sendmmsg would not take: as single datagrams where it had segments, else dropped and counted. What
+   the path took singly only is not tried again as a run. */
 static void recover(struct fanout *fanout, int fd, const struct msghdr *refused, struct viewer *viewer, int error) {
     struct counts *counts = &fanout->counts;
     if (is_full(error)) {
@@ -223,8 +227,12 @@ static void recover(struct fanout *fanout, int fd, const struct msghdr *refused,
         else
             counts->send_failed++;
     }
-    if (says_unsegmentable(error) && counts->packets > packets_before)
-        viewer->cannot_segment = 1;
+    if (counts->packets == packets_before)
+        return;
+    if (is_too_long(error))
+        viewer->segments_below = (uint32_t)refused->msg_iov[0].iov_len;
+    else if (says_unsegmentable(error))
+        viewer->segments_below = 0;
 }
 
 static void send_messages(struct fanout *fanout, int fd, uint32_t count) {
@@ -258,9 +266,9 @@ int fanout_flush(struct fanout *fanout, int fd, int can_segment) {
         const uint32_t begin = parts;
         for (uint32_t slot = viewer->first; slot != NO_SLOT; slot = fanout->next[slot])
             fanout->parts[parts++] = fanout->datagrams[slot];
-        const int single = !can_segment || viewer->cannot_segment;
+        const uint32_t segments_below = can_segment ? viewer->segments_below : 0;
         for (uint32_t at = begin, run; at < parts; at += run) {
-            run = single ? 1 : run_length(&fanout->parts[at], parts - at);
+            run = run_length(&fanout->parts[at], parts - at, segments_below);
             address_message(fanout, messages++, viewer, &fanout->parts[at], run);
         }
         viewer->waiting = 0;

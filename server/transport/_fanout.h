@@ -40,7 +40,7 @@ struct viewer {
     void *srtp;
     uint8_t address[28]; /* struct sockaddr_in or sockaddr_in6 */
     uint32_t address_length;
-    uint32_t cannot_segment; /* this path refused a segmented send that went through in parts */
+    uint32_t segments_below; /* this path refuses runs of datagrams of so many octets or more: see recover */
     uint32_t waiting;
     uint32_t first, last;
 };

@@ -9,7 +9,7 @@ from server.rtp.packet import RtpView
 from server.sfu.flows import Flow
 from server.transport.ice import Address
 from server.transport.native import CData, ffi, lib, socket_address
-from server.transport.srtp import SrtpSession, protect_address
+from server.transport.srtp import MAX_PACKET_OCTETS, SrtpSession, protect_address
 
 DROP_REASONS = ("not_connected", "oversize", "srtp_repeated", "srtp_malformed", "send_blocked", "send_failed")
 MAX_TABLES = 1_024
@@ -43,7 +43,7 @@ class _Viewer:
         self.address = address
         self.struct.address = packed.ljust(28, b"\0")
         self.struct.address_length = len(packed)
-        self.struct.cannot_segment = 0
+        self.struct.segments_below = MAX_PACKET_OCTETS * 2  # all, until the path says otherwise
 
 
 class NativeFanout:

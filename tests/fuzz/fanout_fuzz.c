@@ -93,7 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (fanout == NULL)
         must((fanout = fanout_new(protect)) != NULL, "memory");
     for (int number = 0; number < VIEWERS; number++)
-        viewers[number] = (struct viewer){.srtp = viewers, .address_length = 16};
+        viewers[number] = (struct viewer){.srtp = viewers, .address_length = 16, .segments_below = number ? 2000 : 50};
     const int count = (int)(draw(&input, 1) % FLOWS + 1);
     for (int number = 0; number < count; number++) {
         draw_flow(&input, &flows[number], &next_number, log_sent_at, log_octets);

@@ -1,7 +1,10 @@
 """The C fan-out on real sockets: segmented runs, and every way in which a send goes wrong."""
 
+import os
+import shutil
 import socket
 import struct
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -213,3 +216,33 @@ def test_ipv6(host: str) -> None:
     assert len(viewer.received()) == 2
     stall.close()
     viewer.close()
+
+
+# --- a path with a small MTU ----------------------------------------------------------------------------------------
+
+NARROW, NARROW_MTU = "127.9.8.7", 700
+
+
+@pytest.fixture
+def narrow() -> Iterator[Viewer]:
+    """A viewer behind a route of its own over loopback, with a small MTU: longer datagrams travel in fragments."""
+    route = ["local", NARROW, "dev", "lo", "table", "local"]
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        pytest.skip("only root makes routes, with iproute2")
+    subprocess.run(["ip", "route", "add", *route, "mtu", "lock", str(NARROW_MTU)], check=True)
+    made = Viewer(host=NARROW)
+    yield made
+    made.close()
+    subprocess.run(["ip", "route", "del", *route], check=True)
+
+
+def test_what_is_too_long_for_a_path_goes_singly_and_the_rest_in_runs(stall: Stall, narrow: Viewer) -> None:
+    stall.fan.register(1, narrow.address, narrow.session())
+    sequence = 0
+    for payload_octets, sent_as in ((1_000, 4), (1_000, 4), (1_100, 4), (300, 1), (900, 4), (900, 4), (100, 1)):
+        before = messages(stall)
+        carry(stall, [view(sequence + step, bytes(payload_octets)) for step in range(4)], (Flow(1, 11, 96),))
+        sequence += 4
+        assert messages(stall) - before == sent_as, payload_octets
+        assert [len(packet or b"") for packet in narrow.packets()] == [12 + payload_octets] * 4
+    assert not stall.drops
