@@ -19,7 +19,19 @@ from server.rtp import rtcp
 from server.rtp.extensions import abs_send_time
 from server.sfu.ports import PeerKey, SlotSpec, TrackLabel, UplinkSpec
 from server.sfu.rewrite import rewrite
-from server.sfu.router import ActiveSpeakers, Forward, LinkStats, Router, SendRtcp, SendRtp, SlotFed, TrackId
+from server.sfu.router import (
+    ActiveSpeakers,
+    Forward,
+    LayersWanted,
+    LinkStats,
+    Router,
+    SendRtcp,
+    SendRtp,
+    Shortage,
+    SlotFed,
+    Starved,
+    TrackId,
+)
 from server.transport.sdp import Purpose
 from server.transport.server import MediaServer
 
@@ -36,6 +48,10 @@ class MediaObserver(Protocol):
     def slot_fed(self, peer: PeerKey, mid: str, track: TrackId | None) -> None: ...
 
     def speakers_changed(self, tracks: tuple[TrackId, ...]) -> None: ...
+
+    def layers_wanted(self, track: TrackId, rids: tuple[str, ...]) -> None: ...
+
+    def starved(self, peer: PeerKey, shortage: Shortage) -> None: ...
 
 
 class TapSink(Protocol):
@@ -205,12 +221,12 @@ class MediaPlane:
         if room is None:
             return
         forward = room.router.on_rtp(peer, data, now)
-        if forward is None:
-            return
-        if forward.flows:
-            self.transport.fanout.forward(forward.packet, forward.flows, now)
-        if forward.taps:
-            _fill_taps(room, forward, now)
+        while forward is not None:
+            if forward.flows:
+                self.transport.fanout.forward(forward.packet, forward.flows, now)
+            if forward.taps:
+                _fill_taps(room, forward, now)
+            forward = forward.then
 
     def on_rtcp(self, peer: PeerKey, data: bytes, now: float) -> None:
         room = self._room_of.get(peer)
@@ -252,6 +268,10 @@ class MediaPlane:
                     room.observer.slot_fed(peer, mid, track)
                 case ActiveSpeakers(tracks):
                     room.observer.speakers_changed(tracks)
+                case LayersWanted(track, rids):
+                    room.observer.layers_wanted(track, rids)
+                case Starved(peer, shortage):
+                    room.observer.starved(peer, shortage)
         self._arm(room.router.next_deadline())
 
     def _arm(self, deadline: float | None) -> None:

@@ -13,6 +13,7 @@ from server.hub.attendance import Attendance
 from server.hub.bulletin import Bulletin
 from server.hub.crier import Crier
 from server.hub.journal_writer import JournalWriter
+from server.hub.media_news import MediaNews
 from server.hub.people import People, may_moderate, same_place
 from server.hub.ports import Listener, MediaAnswer, MediaSession
 from server.hub.recorder import Recorder, RecordingHouse
@@ -39,7 +40,7 @@ from server.room.room import Room
 from server.room.setup import SeatSetup
 from server.room.views import RoomView
 from server.sfu.ports import PeerKey, TrackLabel
-from server.sfu.router import TrackId
+from server.sfu.router import Shortage, TrackId
 from server.store.journal import Journal
 from server.transport.sdp import Purpose
 
@@ -74,6 +75,7 @@ class LiveMeeting:
         self._people = People()
         self._crier = Crier(room, self._people)
         self._roads = Roads(room, media, clock, self._watching)
+        self._news = MediaNews(self._people, self._roads)
         self._sessions = Sessions(meeting_id, media, self._roads, config.media)
         self._bulletin = Bulletin(self._people, self._roads, clock, lambda: self._recorder.hours_low)
         self._writer = JournalWriter(journal, meeting_id, clock, self._bulletin.raise_alarm)
@@ -157,7 +159,7 @@ class LiveMeeting:
         if may_moderate(actor):
             self._bulletin.greet(listener)
         if attendance.peer is not None:
-            listener.feeds(self._roads.feeds(attendance.peer))
+            self._news.catch_up(listener, attendance.peer)
         return attendance
 
     async def _clear_seat(self, newcomer: Actor, seat_id: str, take_over: bool) -> None:
@@ -259,19 +261,16 @@ class LiveMeeting:
             self._spawn(self._depart(known.actor, on_purpose=reason == "peer_closed"))
 
     def slot_fed(self, peer: PeerKey, mid: str, track: TrackId | None) -> None:
-        known = self._roads.peers.get(peer)
-        if known is None:
-            return
-        feed = known.fed[mid] = self._roads.feed(mid, track)
-        attendance = self._people.get(known.session_id)
-        if attendance is not None and attendance.listener is not None:
-            attendance.listener.feeds((feed,))
+        self._news.slot_fed(peer, mid, track)
 
     def speakers_changed(self, tracks: tuple[TrackId, ...]) -> None:
-        seats = self._roads.speakers_changed(tracks)
-        for attendance, listener in self._people.listening():
-            if attendance.admitted:
-                listener.speaking(seats)
+        self._news.speakers_changed(tracks)
+
+    def layers_wanted(self, track: TrackId, rids: tuple[str, ...]) -> None:
+        self._news.layers_wanted(track, rids)
+
+    def starved(self, peer: PeerKey, shortage: Shortage) -> None:
+        self._news.starved(peer, shortage)
 
     # --- the recorder ----------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from server.hub.ports import Feed
 from server.room.commands import Actor
 from server.sfu.ports import PeerKey, SlotSpec, TrackLabel, UplinkSpec
-from server.sfu.router import TrackId
+from server.sfu.router import Shortage, TrackId
 from server.transport.sdp import Purpose
 
 
@@ -28,6 +28,9 @@ class MediaPeer:
     open_gates: set[TrackId] = field(default_factory=set)
     wanted: dict[str, TrackId | None] = field(default_factory=dict)
     fed: dict[str, Feed] = field(default_factory=dict)
+    layers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By mid, what of a picture anybody takes; missing: all of it."""
+    shortage: Shortage = Shortage.NONE
 
     @property
     def publishes(self) -> bool:

@@ -84,10 +84,6 @@ class Roads:
             return Feed(mid, None, "")
         return Feed(mid, source.actor.seat_id, source.label_of(track[1]).value)
 
-    def feeds(self, key: PeerKey) -> tuple[Feed, ...]:
-        """What every fed slot of a peer carries, for a client that lost sight of it."""
-        return tuple(self.peers[key].fed.values())
-
     def seats(self) -> set[str]:
         """Seats that have a media connection."""
         return {peer.actor.seat_id for peer in self.peers.values() if peer.actor.seat_id is not None}

@@ -8,7 +8,19 @@ from aiohttp import ClientConnectionResetError, WSCloseCode, WSMsgType, web
 
 from server.hub.ports import Feed, Link, Section
 from server.signaling.encoding import SharedEncoder, encode, section_key
-from server.signaling.messages import Alarm, FromServer, GoodBye, Links, LinkView, Refusal, SlotFeed, Slots, Welcome
+from server.signaling.messages import (
+    Alarm,
+    FromServer,
+    GoodBye,
+    Layers,
+    Links,
+    LinkView,
+    Refusal,
+    Shortage,
+    SlotFeed,
+    Slots,
+    Welcome,
+)
 from server.signaling.outbox import Outbox
 
 logger = logging.getLogger(__name__)
@@ -62,6 +74,12 @@ class Connection:
 
     def speaking(self, seat_ids: tuple[str, ...]) -> None:
         self._put(self._encoder.speaking(seat_ids), "speaking")
+
+    def layers(self, mid: str, rids: tuple[str, ...]) -> None:
+        self._put(encode(Layers(mid, rids)), ("layers", mid))
+
+    def shortage(self, level: str) -> None:
+        self._put(encode(Shortage(level)), "shortage")
 
     def links(self, links: tuple[Link, ...]) -> None:
         if not links:

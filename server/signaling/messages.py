@@ -179,6 +179,20 @@ class Speaking(_FromServer, frozen=True, tag="speaking"):
     seat_ids: tuple[str, ...]
 
 
+class Layers(_FromServer, frozen=True, tag="layers"):
+    """To a publisher: which layers of its picture ``mid`` anybody takes now, worst first; [""]: one without simulcast;
+    []: nobody watches. The others may be switched off (RTCRtpSender.setParameters: ``active``)."""
+
+    mid: str
+    rids: tuple[str, ...]
+
+
+class Shortage(_FromServer, frozen=True, tag="shortage"):
+    """What the own line costs: ``none``; ``pictures``, some or their size; ``all_pictures``, there is sound only."""
+
+    level: str
+
+
 class LinkView(msgspec.Struct, frozen=True):
     """A seat's media link as the server measures it; both directions in bit/s, loss in percent of the last 5 s."""
 
@@ -245,6 +259,8 @@ FromServer = (
     | MeetingChanged
     | Chat
     | Speaking
+    | Layers
+    | Shortage
     | Links
     | Done
     | Refusal

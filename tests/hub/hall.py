@@ -26,6 +26,8 @@ class Ear:
         self.closed: tuple[str, str] | None = None
         self.alarms: list[tuple[str, bool]] = []
         self.heard_links: list[Link] = []
+        self.told_layers: dict[str, tuple[str, ...]] = {}
+        self.told_shortage = "none"
         self._changed = asyncio.Event()
 
     def tell(self, section: Section) -> None:
@@ -35,6 +37,13 @@ class Ear:
     def feeds(self, feeds: tuple[Feed, ...]) -> None: ...
 
     def speaking(self, seat_ids: tuple[str, ...]) -> None: ...
+
+    def layers(self, mid: str, rids: tuple[str, ...]) -> None:
+        self.told_layers[mid] = rids
+        self._changed.set()
+
+    def shortage(self, level: str) -> None:
+        self.told_shortage = level
 
     def links(self, links: tuple[Link, ...]) -> None:
         self.heard_links += links

@@ -300,6 +300,16 @@ export const KIND_VALUES = ["audio", "video"] as const;
 export type Kind = (typeof KIND_VALUES)[number];
 
 /**
+ * To a publisher: which layers of its picture `mid` anybody takes now, worst first; [""]: one without simulcast;
+ * []: nobody watches. The others may be switched off (RTCRtpSender.setParameters: `active`).
+ */
+export interface Layers {
+  readonly type: "layers";
+  readonly mid: string;
+  readonly rids: readonly string[];
+}
+
+/**
  * How the stage is arranged. AUTO: main endpoint first, then who holds the floor, then the rest.
  */
 export const LAYOUT_NAME_VALUES = ["auto", "single", "side_by_side", "grid_4", "grid_9", "grid_16", "main_strip"] as const;
@@ -836,6 +846,14 @@ export interface SetStage {
   readonly pinned?: readonly string[];
 }
 
+/**
+ * What the own line costs: `none`; `pictures`, some or their size; `all_pictures`, there is sound only.
+ */
+export interface Shortage {
+  readonly type: "shortage";
+  readonly level: string;
+}
+
 export interface ShowSlots {
   readonly type: "show_slots";
   readonly sizes: readonly SlotSize[];
@@ -1045,11 +1063,13 @@ export type FromServer =
   | Done
   | FloorChanged
   | GoodBye
+  | Layers
   | Links
   | MeetingChanged
   | Pong
   | Refusal
   | SeatChanged
+  | Shortage
   | Slots
   | Speaking
   | StageChanged
