@@ -9,6 +9,7 @@ class Vp8Descriptor(msgspec.Struct, frozen=True, gc=False):
     """A payload descriptor. Offsets count from the packet's first octet; -1 stands for a field that is not there.
 
     ``picture_id`` has 15 bits where ``wide_picture_id``, else 7. ``starts_frame``: S set and partition 0.
+    ``layer_sync``: of an upper temporal layer that rests on the lowest alone (Y).
     """
 
     frame_offset: int
@@ -19,13 +20,14 @@ class Vp8Descriptor(msgspec.Struct, frozen=True, gc=False):
     starts_frame: bool
     picture_id: int
     tl0_picture_index: int
+    layer_sync: bool = False
 
 
 def parse_descriptor(data: bytes, start: int, end: int) -> Vp8Descriptor | None:
     """The descriptor of the payload ``data[start:end]``; None where it runs over the end (RFC 7741 4.2)."""
     position = start
     picture_id_offset = tl0_offset = temporal_layer = picture_id = tl0 = -1
-    wide = False
+    wide = sync = False
     try:
         first = data[position]
         position += 1
@@ -46,13 +48,16 @@ def parse_descriptor(data: bytes, start: int, end: int) -> Vp8Descriptor | None:
                 position += 1
             if present & 0x30:
                 temporal_layer = data[position] >> 6 if present & 0x20 else -1
+                sync = data[position] & 0x20 != 0
                 position += 1
     except IndexError:
         return None
     if position > end:
         return None
     starts_frame = first & 0x17 == 0x10
-    return Vp8Descriptor(position, picture_id_offset, wide, tl0_offset, temporal_layer, starts_frame, picture_id, tl0)
+    return Vp8Descriptor(
+        position, picture_id_offset, wide, tl0_offset, temporal_layer, starts_frame, picture_id, tl0, sync
+    )
 
 
 def is_keyframe_start(data: bytes, start: int, end: int) -> bool:

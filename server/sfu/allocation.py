@@ -83,7 +83,7 @@ def _charge(demand: Demand, index: int) -> float:
 
 
 def _cost(demand: Demand, index: int) -> int:
-    from_best = len(demand.layers) - 1 - index
+    from_best = sum(not layer.is_thin for layer in demand.layers[index + 1 :])
     return demand.layers[index].bitrate_bps or NOMINAL_BPS[max(0, len(NOMINAL_BPS) - 1 - from_best)]
 
 
@@ -95,6 +95,8 @@ def _next_step(
     for demand, want, index in zip(demands, wants, chosen, strict=True):
         total += 0.0 if index is None else _charge(demand, index)
         if step is None and index != want:
-            following = 0 if index is None else index + 1
+            # A whole one: what lies between is only for want of room.
+            first = 0 if index is None else index + 1
+            following = next(i for i in range(first, len(demand.layers)) if not demand.layers[i].is_thin)
             step = _charge(demand, following) - (0.0 if index is None else _charge(demand, index))
     return None if step is None else int(total + step) + 1

@@ -12,6 +12,7 @@ from server.sfu.ports import Kind
 from server.sfu.reports import REPORT_INTERVAL_S, CaptureClock, compound, report_block, rtt_from_block
 from server.sfu.slot import Slot
 from server.sfu.switchboard import Switchboard
+from server.sfu.thinning import find_layers
 from server.sfu.uplink import SILENT_AFTER_S, Stream
 
 CNAME = "diemcau"
@@ -82,7 +83,7 @@ class Feedback:
         for ssrc in rtcp.keyframe_ssrcs(packet):
             slot = peer.slot_by_ssrc.get(ssrc)
             if slot is not None and slot.feed is not None:
-                self._board.want_keyframe(slot.feed.stream, now)
+                self._board.want_keyframe(slot.feed.stream.whole, now)
 
     def _on_transport_feedback(self, peer: Peer, packet: rtcp.TransportFeedback, now: float) -> None:
         if peer.sent_log is None:
@@ -173,6 +174,10 @@ class Feedback:
         for stream in peer.streams:
             stream.sample_bitrate(interval_s)
             stream.cache.drop_old(now)
+            find_layers(stream)
+            for thin in stream.thins:
+                thin.sample_while_taken(interval_s, now)
+                thin.cache.drop_old(now)
             if stream.live and now - stream.newest_at > SILENT_AFTER_S:
                 self._feeding.stream_went(stream, now)
         peer.meter.sample(peer.totals(now))
@@ -182,8 +187,8 @@ class Feedback:
         feed = slot.feed
         if feed is None:
             return b""
-        stream = feed.stream
-        newest = stream.newest
+        stream = feed.stream.whole
+        newest = feed.stream.newest
         assert newest is not None
         owner = self._board.peers[stream.uplink.peer]
         sender_s = owner.offset.sender_time(now)

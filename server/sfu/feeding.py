@@ -8,20 +8,25 @@ from server.sfu import allocation
 from server.sfu.allocation import AUDIO_RESERVE_BPS, Plan, allocate
 from server.sfu.codecs import matching_codec
 from server.sfu.demand import Demand
+from server.sfu.flows import Flow
 from server.sfu.layers import LayerOffer
 from server.sfu.outputs import SendRtp, Shortage, Starved
 from server.sfu.peer import Peer
 from server.sfu.ports import TrackLabel
 from server.sfu.probing import Probing
 from server.sfu.rewrite import copy_now
-from server.sfu.slot import Slot
+from server.sfu.slot import Feed, Slot
 from server.sfu.switchboard import Switchboard
+from server.sfu.thinning import can_continue
 from server.sfu.uplink import Stream, Uplink
 
 PATIENCE_S = 3.0
 """So long an old picture stays while the new source owes its first key frame; then an empty slot is more honest."""
 MAX_LATE_START = 64
 """A recovered key frame may start a slot when no more packets than this have come since; they are sent after it."""
+THIN_PATIENCE_S = 1.0
+THIN_SHARES = (0.6, 0.4, 0.25)
+"""What a stream takes without one, two or three temporal layers (libwebrtc's rates), until it is measured."""
 LAYER_CHECK_S = 0.25
 LAYER_SILENT_S = 0.6
 """A layer silent for so long while another layer of the same camera goes on was switched off by its sender."""
@@ -96,7 +101,7 @@ class Feeding:
 
     def _close(self, uplink: Uplink) -> None:
         for stream in uplink.streams:
-            for feed in list(stream.feeds):
+            for feed in _feeds(stream):
                 self._stop(feed.slot)
                 target = feed.slot.target
                 if target is not None and target is not uplink:
@@ -106,8 +111,10 @@ class Feeding:
 
     def cut(self, stream: Stream) -> None:
         """End whatever the stream feeds, before it is numbered anew. ``resume`` lets it start again."""
-        for feed in list(stream.feeds):
+        for feed in _feeds(stream):
             self._stop(feed.slot)
+        for thin in stream.thins:
+            thin.is_idle = True
 
     def resume(self, stream: Stream, now: float) -> None:
         self._refresh_listeners(stream.uplink, now)
@@ -121,12 +128,28 @@ class Feeding:
             self._start_slot(slot, stream, packet, extended, now)
         stream.refresh_asking()
 
-    def _start_slot(self, slot: Slot, stream: Stream, packet: RtpView, extended: int, now: float) -> None:
-        self._stop(slot)
+    def go_on(self, stream: Stream, packet: RtpView, extended: int, now: float) -> None:
+        """Not a key frame: with it start only those who have the stream already, but for its temporal layers."""
+        for slot in list(stream.waiters):
+            running = slot.feed
+            if running is not None and can_continue(running.stream, stream, packet):
+                stream.waiters.remove(slot)
+                slot.waiting = None
+                self._board.schedule.cancel(("patience", slot))
+                self._start_slot(slot, stream, packet, extended, now, before=running.flow)
+        stream.refresh_asking()
+
+    def _start_slot(
+        self, slot: Slot, stream: Stream, packet: RtpView, extended: int, now: float, before: Flow | None = None
+    ) -> None:
+        running = slot.feed.stream if slot.feed is not None else None
+        # What goes on in a thinned stream is the packet that the whole one has just taken in.
+        self._stop(slot, unsent=int(running is not None and running is stream.whole))
         assert stream.codec is not None
         codec = matching_codec(stream.codec, slot.spec.codecs)
         assert codec is not None, "waits only for what it can take"
-        feed = slot.begin(stream, codec, packet, extended, now)
+        stream.bitrate_bps = stream.bitrate_bps or _offer(stream).bitrate_bps
+        feed = slot.begin(stream, codec, packet, extended, now, before)
         stream.feeds.append(feed)
         stream.newest_start = max(stream.newest_start, extended)
         self._board.flows.add(stream.key, feed.flow)
@@ -176,7 +199,7 @@ class Feeding:
             if target is not None and not _obstacle(slot) and slot.shown_height != 0:
                 offered = [stream for stream in target.offered_streams(now) if _fits(stream, slot)]
                 if offered:
-                    wishes.append((slot, offered))
+                    wishes.append((slot, _rungs(offered, _shows_screen(slot))))
                 slot.is_hoping = not offered
         demands = [_demand(slot, offered) for slot, offered in wishes]
         audio_bps = viewer.audio_bps(AUDIO_RESERVE_BPS)
@@ -228,7 +251,15 @@ class Feeding:
         stream.refresh_asking()
         if slot.is_audio:
             return
-        self._board.want_keyframe(stream, now)
+        if slot.feed is not None and slot.feed.stream.whole is stream.whole:
+            # It goes on without a key frame as soon as a frame allows; that one is asked for only where none does.
+            self._board.schedule.set(("patience", slot), now + THIN_PATIENCE_S, lambda now: self._press(slot, now))
+            return
+        self._press(slot, now)
+
+    def _press(self, slot: Slot, now: float) -> None:
+        assert slot.waiting is not None
+        self._board.want_keyframe(slot.waiting.whole, now)
         self._board.schedule.set(("patience", slot), now + PATIENCE_S, lambda _: self._lose_patience(slot))
 
     def _lose_patience(self, slot: Slot) -> None:
@@ -247,12 +278,17 @@ class Feeding:
             stream.refresh_asking()
             self._board.schedule.cancel(("patience", slot))
 
-    def _stop(self, slot: Slot) -> None:
-        feed = slot.end()
+    def _stop(self, slot: Slot, *, unsent: int = 0) -> None:
+        feed = slot.end(unsent=unsent)
         if feed is not None:
             feed.stream.feeds.remove(feed)
             feed.stream.refresh_asking()
             self._board.flows.remove(feed.stream.key, feed.flow)
+
+
+def _feeds(stream: Stream) -> list[Feed]:
+    """Those of its thinned ones too."""
+    return [feed for each in (stream, *stream.thins) for feed in each.feeds]
 
 
 def _obstacle(slot: Slot) -> str:
@@ -285,9 +321,29 @@ def _shows_screen(slot: Slot) -> bool:
     return slot.target is not None and slot.target.spec.label is TrackLabel.SCREEN
 
 
-def _demand(slot: Slot, live: list[Stream]) -> allocation.Demand:
-    offers = tuple(LayerOffer(stream.bitrate_bps or stream.usual_bps, stream.height) for stream in live)
-    return allocation.Demand(offers, slot.shown_height, _index_in_use(slot, live), _shows_screen(slot))
+def _rungs(offered: list[Stream], is_screen: bool) -> list[Stream]:
+    """The streams from worst to best, each after its thinned ones. A camera would rather be small than jerky: only its
+    smallest goes down to the lowest frame rate. A screen would rather be jerky than small.
+    """
+    rungs: list[Stream] = []
+    for stream in offered:
+        rungs += stream.thins if is_screen or stream is offered[0] else stream.thins[-1:]
+        rungs.append(stream)
+    return rungs
+
+
+def _demand(slot: Slot, rungs: list[Stream]) -> allocation.Demand:
+    offers = tuple(_offer(stream) for stream in rungs)
+    return allocation.Demand(offers, slot.shown_height, _index_in_use(slot, rungs), _shows_screen(slot))
+
+
+def _offer(stream: Stream) -> LayerOffer:
+    whole = stream.whole
+    bitrate_bps = whole.bitrate_bps or whole.usual_bps
+    if stream is whole:
+        return LayerOffer(bitrate_bps, whole.height)
+    share = THIN_SHARES[len(whole.thins) - 1 - stream.max_layer]
+    return LayerOffer(stream.bitrate_bps or int(share * bitrate_bps), whole.height, is_thin=True)
 
 
 def _index_in_use(slot: Slot, live: list[Stream]) -> int | None:
@@ -297,4 +353,4 @@ def _index_in_use(slot: Slot, live: list[Stream]) -> int | None:
         if stream in live:
             return live.index(stream)
     same = [index for index, stream in enumerate(live) if running is not None and stream.rid == running.rid]
-    return same[0] if same else None
+    return same[-1] if same else None

@@ -10,10 +10,14 @@ The band between the two keeps a window being resized from flapping."""
 
 
 class LayerOffer(msgspec.Struct, frozen=True):
-    """One live layer: what it costs, and its height in pixels (0: unknown, H.264 or no key frame seen)."""
+    """One live layer: what it costs, and its height in pixels (0: unknown, H.264 or no key frame seen).
+
+    ``is_thin``: the next one that is not, without its upper temporal layers. Nobody wants that; it is what may fit.
+    """
 
     bitrate_bps: int
     height: int
+    is_thin: bool = False
 
 
 def wanted_layer(layers: Sequence[LayerOffer], shown_height: int | None, current: int | None) -> int:
@@ -27,6 +31,8 @@ def wanted_layer(layers: Sequence[LayerOffer], shown_height: int | None, current
         return best
     heights = _heights(layers)
     for index, height in enumerate(heights):
+        if layers[index].is_thin:
+            continue
         upscale = UPSCALE if current is None or index >= current else 1.0
         if height * upscale >= shown_height:
             return index
@@ -37,6 +43,7 @@ def _heights(layers: Sequence[LayerOffer]) -> list[int]:
     heights: list[int] = []
     better = 0
     for layer in reversed(layers):
-        better = layer.height or (better // 2 if better else 720)
+        if not layer.is_thin:
+            better = layer.height or (better // 2 if better else 720)
         heights.append(better)
     return heights[::-1]

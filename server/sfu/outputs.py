@@ -16,12 +16,14 @@ TrackId = tuple[PeerKey, str]
 class Forward(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One incoming packet and everybody who gets a copy. Safe to keep for a batch: nothing of it is changed later.
 
-    ``flows`` are the fan-out's, ``taps`` those of Sinks inside this process.
+    ``flows`` are the fan-out's, ``taps`` those of Sinks inside this process. ``then``: the same packet for those who
+    get fewer temporal layers, numbered accordingly, and so on.
     """
 
     packet: RtpView
     flows: tuple[Flow, ...]
     taps: tuple[Flow, ...] = ()
+    then: "Forward | None" = None
 
 
 @dataclass(frozen=True, slots=True)

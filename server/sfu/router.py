@@ -202,8 +202,12 @@ class Router:
         # A late packet is kept even when nobody takes the stream any more: who did may still ask for it.
         if stream.feeds or stream.waiters or extended < reception.highest:
             stream.cache.put(extended, packet, now)
-        if starts and stream.waiters:
-            self._start(stream, packet, extended, now)
+        if stream.waiters:
+            if starts:
+                self._start(stream, packet, extended, now)
+            elif extended == reception.highest:
+                self._feeding.go_on(stream, packet, extended, now)
+        then = self._forward_thinned(stream, packet, extended, starts, now) if stream.thins else None
         if reception.gaps.next_at != stream.nack_due_at:
             self._feedback.mend(stream, now)
             self._feedback.watch_gaps(stream)
@@ -211,7 +215,38 @@ class Router:
         if extended < stream.newest_start:
             begun = {feed.flow for feed in stream.feeds if feed.first <= extended}
             flows, taps = _among(flows, begun), _among(taps, begun)
-        return Forward(packet, flows, taps) if flows or taps else None
+        return Forward(packet, flows, taps, then) if flows or taps or then else None
+
+    def _forward_thinned(
+        self, stream: Stream, packet: RtpView, extended: int, starts: bool, now: float
+    ) -> Forward | None:
+        """The same for those who take the stream without its upper temporal layers."""
+        then = None
+        assert stream.reception is not None
+        is_newest = extended == stream.reception.highest
+        for thin in stream.thins:
+            if not (thin.feeds or thin.waiters):
+                thin.is_idle = True
+                continue
+            if thin.is_idle and not is_newest:
+                continue
+            taken = thin.take(packet, extended, now)
+            if taken is None:
+                continue
+            copy, number = taken
+            thin.cache.put(number, copy, now)
+            if thin.waiters and is_newest:
+                if starts:
+                    self._start(thin, copy, number, now)
+                else:
+                    self._feeding.go_on(thin, copy, number, now)
+            flows, taps = self._by_stream.get(thin.key, ()), self._taps.get(thin.key, ())
+            if number < thin.newest_start:
+                begun = {feed.flow for feed in thin.feeds if feed.first <= number}
+                flows, taps = _among(flows, begun), _among(taps, begun)
+            if flows or taps:
+                then = Forward(copy, flows, taps, then)
+        return then
 
     def on_rtcp(self, peer: PeerKey, data: bytes, now: float) -> None:
         """One unprotected RTCP compound of ``peer``. Raises nothing for any input."""

@@ -128,10 +128,13 @@ class Slot:
         """Payload octets sent so far, for sender reports."""
         return self._octets_past + sum(feed.flow.sent.octets for feed in self._feeds())
 
-    def begin(self, stream: Stream, codec: Codec, packet: RtpView, extended: int, now: float) -> Feed:
+    def begin(
+        self, stream: Stream, codec: Codec, packet: RtpView, extended: int, now: float, before: Flow | None = None
+    ) -> Feed:
         """Run on with ``stream`` from ``packet``, so that its copy continues what was sent before.
 
-        ``codec`` is the viewer's. The feed before has been ended.
+        ``codec`` is the viewer's. The feed before has been ended. ``before``: its flow, where this is the same stream
+        but for its temporal layers, so that time goes on as it did.
         """
         uplink = stream.uplink.spec
         mid = self.spec.mid.encode()
@@ -146,10 +149,12 @@ class Slot:
             ssrc=self.spec.ssrc,
             payload_type=codec.payload_type,
             seq_delta=self._sequence + 1 - packet.sequence & 0xFFFF,
-            timestamp_delta=self._timestamp_delta(stream, codec, packet, now),
+            timestamp_delta=self._timestamp_delta(stream.whole, codec, packet, now)
+            if before is None
+            else before.timestamp_delta,
             vp8=codec.name == "vp8",
             pid_delta=pid_delta,
-            tl0_delta=tl0_delta,
+            tl0_delta=tl0_delta if before is None else before.tl0_delta,
             mid_id=_one_byte_id(self.spec.extensions.mid) if 0 < len(mid) <= MAX_ONE_BYTE_LENGTH else 0,
             mid=mid,
             level_id=_one_byte_id(self.spec.extensions.audio_level) if uplink.extensions.audio_level else 0,
@@ -161,21 +166,25 @@ class Slot:
         self.feed = Feed(self, stream, codec, flow, extended)
         return self.feed
 
-    def end(self) -> Feed | None:
-        """Stop what runs and remember where it stood. Returns it, None where nothing ran."""
+    def end(self, *, unsent: int = 0) -> Feed | None:
+        """Stop what runs and remember where it stood. Returns it, None where nothing ran.
+
+        ``unsent`` 1: the newest packet is not sent any more, and the one before it lies right before it.
+        """
         feed = self.feed
         if feed is None:
             return None
         stream, flow = feed.stream, feed.flow
-        newest, reception = stream.newest, stream.reception
+        newest, reception = stream.previous if unsent else stream.newest, stream.reception
         assert newest is not None
         assert reception is not None
         self.feed = None
-        feed.last = reception.highest
+        feed.last = reception.highest - unsent
         self._sequence = newest.sequence + flow.seq_delta & 0xFFFF
         self._timestamp = newest.timestamp + flow.timestamp_delta & 0xFFFFFFFF
         self._timestamp_at = stream.newest_at
-        self._capture = (stream.uplink, stream.clock, flow.timestamp_delta) if stream.clock is not None else None
+        clock = stream.whole.clock
+        self._capture = (stream.uplink, clock, flow.timestamp_delta) if clock is not None else None
         descriptor = newest.vp8() if flow.vp8 else None
         if descriptor is not None and descriptor.picture_id >= 0:
             modulus = PICTURE_ID_MODULUS if descriptor.wide_picture_id else 128

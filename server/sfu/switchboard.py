@@ -51,7 +51,8 @@ class Switchboard:
     def _request_keyframe(self, stream: Stream, now: float) -> None:
         owner = self.peers[stream.uplink.peer]
         assert stream.ssrc is not None
-        if stream.keyframes.take_due(now, bool(stream.waiters)):
+        somebody_waits = bool(stream.waiters) or any(thin.waiters for thin in stream.thins)
+        if stream.keyframes.take_due(now, somebody_waits):
             codec = stream.codec
             if codec is not None and codec.fir and not codec.pli:
                 owner.fir_number += 1

@@ -16,11 +16,14 @@ from server.sfu.reports import CaptureClock
 if TYPE_CHECKING:
     from server.sfu.outputs import TrackId
     from server.sfu.slot import Feed, Slot
+    from server.sfu.thinning import ThinStream
 
 SILENT_AFTER_S = 5.0
 """Without a packet for this long a video stream is taken as switched off. A still screen sends about one a second."""
 RESUME_S = 5.0
 """So long after its sender was told to switch a layer on again it is counted on."""
+ALL_LAYERS = 3
+"""Temporal layers count from 0 to 3 (RFC 7741 4.2)."""
 _WORST_TO_BEST = "qhf"
 """Layers by name where they have the usual names; a client may offer them the other way round."""
 
@@ -103,6 +106,7 @@ class Stream:
         "level_id",
         "level_sum",
         "live",
+        "max_layer",
         "measured_by",
         "nack_due_at",
         "newest",
@@ -112,11 +116,13 @@ class Stream:
         "octets",
         "payload_type",
         "planned_for",
+        "previous",
         "reception",
         "resumed_at",
         "rid",
         "rtx_ssrc",
         "ssrc",
+        "thins",
         "uplink",
         "usual_bps",
         "waiters",
@@ -125,6 +131,10 @@ class Stream:
 
     def __init__(self, key: int, uplink: Uplink, rid: str) -> None:
         self.key = key
+        self.max_layer = ALL_LAYERS
+        """The highest temporal layer it has; ALL_LAYERS but for thinned ones."""
+        self.thins: tuple[ThinStream, ...] = ()
+        """This stream without its upper temporal layers, the thinnest first; none until it is seen to have some."""
         self.uplink = uplink
         self.rid = rid
         self.ssrc: int | None = None
@@ -148,6 +158,8 @@ class Stream:
         self.level_count = 0
         self.live = False
         self.newest: RtpView | None = None
+        self.previous: RtpView | None = None
+        """The one before, as it came."""
         self.newest_at = -inf
         self.octets = 0
         self._octets_before = 0
@@ -173,8 +185,19 @@ class Stream:
         self.nack_due_at = inf
 
     @property
-    def is_watched(self) -> bool:
+    def whole(self) -> Stream:
+        """The stream with all its temporal layers."""
+        return self
+
+    @property
+    def is_taken(self) -> bool:
+        """A slot has it, waits for it, or is to have it."""
         return bool(self.planned_for or self.feeds or self.waiters)
+
+    @property
+    def is_watched(self) -> bool:
+        """So it is, or a thinned one of it."""
+        return self.is_taken or any(thin.is_taken for thin in self.thins)
 
     def bind(self, ssrc: int, codec: Codec, sequence: int, now: float) -> None:
         """Start over with a media SSRC. The caller has ended every feed."""
@@ -189,7 +212,7 @@ class Stream:
         """Start counting anew: the sender did. The caller has ended every feed."""
         assert self.codec is not None
         self.reception = Reception(sequence, self.codec.clock_rate)
-        self.newest = None
+        self.newest = self.previous = None
         self.first_heard = 0
         self.newest_start = 0
         self.nack_due_at = inf
@@ -208,6 +231,7 @@ class Stream:
         assert reception is not None
         extended = reception.accept(packet.sequence, packet.timestamp, now, recovered)
         if extended == reception.highest:
+            self.previous = self.newest
             self.newest = packet
             self.newest_at = now
             self.octets += len(packet.data)
@@ -219,6 +243,9 @@ class Stream:
         """Nothing that came so far may be sent to anybody later."""
         self.cache.clear()
         self.epoch += 1
+        for thin in self.thins:
+            thin.is_idle = True
+            thin.forget_packets()
 
     def close(self) -> None:
         """The gate closed: nothing is kept, nothing is asked for."""
@@ -236,7 +263,8 @@ class Stream:
         """Ask for lost packets only while somebody takes the stream, and only where NACK was negotiated."""
         if self.reception is not None:
             assert self.codec is not None
-            self.reception.gaps.asking = self.codec.nack and bool(self.feeds or self.waiters)
+            taken = self.feeds or self.waiters or any(thin.feeds or thin.waiters for thin in self.thins)
+            self.reception.gaps.asking = self.codec.nack and bool(taken)
 
     def note_size(self, packet: RtpView) -> None:
         """Remember the picture size a key frame carries."""

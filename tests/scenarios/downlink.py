@@ -115,10 +115,11 @@ class Downlink:
     def _route(self, packet: bytes) -> None:
         now = self.clock.now
         forward = self.router.on_rtp(1, packet, now)
-        for flow in forward.flows if forward is not None else ():
-            assert forward is not None
-            flow.sent.packets += 1
-            self._carry(copy_now(forward.packet, flow, now))
+        while forward is not None:
+            for flow in forward.flows:
+                flow.sent.packets += 1
+                self._carry(copy_now(forward.packet, flow, now))
+            forward = forward.then
         self._collect()
 
     def _tick(self) -> None:

@@ -53,9 +53,10 @@ class Hall:
         forwards = []
         for packet in [packets] if isinstance(packets, bytes) else packets:
             forward = self.router.on_rtp(peer, packet, self.now)
-            if forward is not None:
-                self._copy_out(forward)
             forwards.append(forward)
+            while forward is not None:
+                self._copy_out(forward)
+                forward = forward.then
         self.collect()
         return forwards
 

@@ -109,12 +109,16 @@ class Camera:
     payload_type: int = 96
     packet_octets: int = 400
     mark: bytes = b"v"
+    pattern: tuple[tuple[int, bool], ...] = ((0, False),)
+    """(temporal layer, sync) of the frames from a key frame on, over and over."""
+    frames: int = 0
 
     def frame(self, now: float, key: bool = False, step: int = 3_000) -> list[bytes]:
         """The packets of the next frame, ``step`` timestamp units on."""
         self.timestamp += step
         self.picture_id += 1
-        self.tl0 += 1
+        self.frames = 0 if key else self.frames + 1
+        self.tl0 += self._layer[0] == 0
         packets = []
         for index in range(self.packets_per_frame):
             self.sequence += 1
@@ -141,14 +145,23 @@ class Camera:
             extensions.append((RID, self.rid.encode()))
         return tuple(extensions)
 
+    @property
+    def _layer(self) -> tuple[int, bool]:
+        return self.pattern[self.frames % len(self.pattern)]
+
     def _descriptor(self, starts: bool) -> bytes:
         first = 0x10 if starts else 0
         if self.picture_id_bits == 0:
             return bytes((first,))
         if self.picture_id_bits == 7:
             return bytes((0x80 | first, 0x80, self.picture_id & 0x7F))
+        layer, sync = self._layer
         picture_id = 0x8000 | self.picture_id & 0x7FFF
-        return bytes((0x80 | first, 0xE0)) + picture_id.to_bytes(2, "big") + bytes((self.tl0 & 0xFF, 0))
+        return (
+            bytes((0x80 | first, 0xE0))
+            + picture_id.to_bytes(2, "big")
+            + bytes((self.tl0 & 0xFF, layer << 6 | sync << 5))
+        )
 
     def _frame_head(self, key: bool) -> bytes:
         if not key:

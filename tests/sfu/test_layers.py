@@ -41,3 +41,15 @@ def test_wanted(layers: tuple[LayerOffer, ...], shown_height: int, current: int 
 def test_what_was_chosen_is_chosen_again(shown_height: int, current: int) -> None:
     first = wanted_layer(THREE, shown_height, current)
     assert wanted_layer(THREE, shown_height, first) == first
+
+
+def test_thinned_layers_are_never_wanted_and_count_for_no_height() -> None:
+    offers = (
+        LayerOffer(60_000, 0, is_thin=True),
+        LayerOffer(100_000, 0),
+        LayerOffer(250_000, 0, is_thin=True),
+        LayerOffer(400_000, 0),
+    )
+    assert wanted_layer(offers, 200, None) == 1
+    assert wanted_layer(offers, 500, None) == 3
+    assert wanted_layer(offers, None, None) == 3

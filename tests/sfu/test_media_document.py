@@ -54,6 +54,7 @@ def test_files_exist(name: str) -> None:
         f"falls by {100 * (1 - budget.FALL):.0f} %, or",
         f"rises over {budget.RAMP_S:g} s",
         f"stands for {budget.PROVE_S:g} s",
+        f"or after {feeding.THIN_PATIENCE_S:g} s for a key frame",
         f"Below {allocation.SURVIVAL_BPS // 1000} kbit/s a viewer",
         f"unwatched for {demand.LOWER_AFTER_S:g} s",
         f"for {uplink.RESUME_S:g} s after it was asked",
