@@ -46,6 +46,7 @@ export function useMeetingMedia(road: MeetingRoad, line: { value: LineReport | n
   })
   road.onMessage((message) => {
     if (message.type === 'answer') void accept(message)
+    if (message.type === 'layers') void peer?.setLayers(message.mid, message.rids)
     if (message.type === 'error' && message.about === 'offer') retryIn(RETRY_MS)
   })
   watch(wanted, (yes) => yes && !peer && void connect())

@@ -237,6 +237,10 @@ export const en: Messages = {
     leaveChair: 'A deputy leads while you are away. The meeting goes on.',
     connecting: 'Joining the meeting…',
     reconnecting: 'The connection to the server was lost. Reconnecting by itself…',
+    shortage: {
+      pictures: 'Weak line: fewer pictures, so that the sound stays clear.',
+      all_pictures: 'Very weak line: sound only. Pictures come back by themselves.',
+    },
     mediaLost: 'Picture and sound were lost. Restoring them…',
     playSound: 'The browser blocks the sound',
     playSoundButton: 'Click to hear the meeting',

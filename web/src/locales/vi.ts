@@ -237,6 +237,10 @@ export const vi = {
     leaveChair: 'Phó chủ tọa sẽ điều hành thay khi bạn rời đi. Cuộc họp vẫn tiếp tục.',
     connecting: 'Đang vào cuộc họp…',
     reconnecting: 'Mất kết nối với máy chủ. Đang tự kết nối lại…',
+    shortage: {
+      pictures: 'Đường truyền yếu: đã bớt hình để giữ tiếng.',
+      all_pictures: 'Đường truyền rất yếu: chỉ nghe được tiếng, hình sẽ tự trở lại.',
+    },
     mediaLost: 'Mất tín hiệu hình và tiếng. Đang tự nối lại…',
     playSound: 'Trình duyệt đang chặn âm thanh',
     playSoundButton: 'Bấm để nghe cuộc họp',

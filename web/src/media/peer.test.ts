@@ -4,7 +4,11 @@ import { MediaPeer, type PeerPlan } from './peer'
 
 class FakeTransceiver {
   mid: string | null = null
-  sender = { replaceTrack: vi.fn().mockResolvedValue(undefined) }
+  sender = {
+    replaceTrack: vi.fn().mockResolvedValue(undefined),
+    getParameters: () => ({ encodings: structuredClone(this.init.sendEncodings ?? []) }),
+    setParameters: vi.fn().mockResolvedValue(undefined),
+  }
   receiver: { track: object }
   setCodecPreferences = vi.fn()
 
@@ -133,5 +137,46 @@ describe('afterwards', () => {
     expect(states).toEqual(['connected'])
     expect(pc.onconnectionstatechange).toBeNull()
     expect(pc.close).toHaveBeenCalledOnce()
+  })
+})
+
+describe('layers that nobody takes', () => {
+  const actives = (transceiver: FakeTransceiver | undefined) =>
+    transceiver?.sender.setParameters.mock.calls.map(([parameters]) =>
+      parameters.encodings.map((it: RTCRtpEncodingParameters) => it.active),
+    )
+
+  it('are switched off by name, and on again', async () => {
+    const one = peer()
+    await one.offer({ mic: null, camera: null })
+    await one.setLayers('1', ['q', 'h'])
+    await one.setLayers('1', [])
+    await one.setLayers('1', ['q', 'h', 'f'])
+    expect(actives(pc.transceivers[1])).toEqual([
+      [true, true, false],
+      [false, false, false],
+      [true, true, true],
+    ])
+  })
+
+  it('are one without a name where there is no simulcast', async () => {
+    const one = peer({ simulcast: false })
+    await one.offer({ mic: null, camera: null })
+    await one.setLayers('1', [])
+    await one.setLayers('1', [''])
+    expect(actives(pc.transceivers[1])).toEqual([[false], [true]])
+  })
+
+  it('of a section that is not ours change nothing, nor does a refusal', async () => {
+    const one = peer()
+    await one.offer({ mic: null, camera: null })
+    pc.transceivers[1]?.sender.setParameters.mockRejectedValueOnce(new Error('InvalidModificationError'))
+    await one.setLayers('7', ['q'])
+    await one.setLayers('1', ['q'])
+    await one.setLayers('1', ['h'])
+    expect(actives(pc.transceivers[1])).toEqual([
+      [true, false, false],
+      [false, true, false],
+    ])
   })
 })

@@ -50,6 +50,7 @@ export class MediaPeer {
   private senders: { mic: RTCRtpTransceiver; camera: RTCRtpTransceiver; screen: RTCRtpTransceiver } | null =
     null
   private receivers: RTCRtpTransceiver[] = []
+  private layering: Promise<void> = Promise.resolve()
 
   constructor(
     private readonly plan: PeerPlan,
@@ -96,6 +97,23 @@ export class MediaPeer {
 
   async setScreen(track: MediaStreamTrack | null): Promise<void> {
     await this.senders?.screen.sender.replaceTrack(track)
+  }
+
+  /**
+   * Switch off the layers of a picture that nobody takes; `rids` are those somebody does, `''` one without a name.
+   * One change at a time: a browser refuses parameters that were read before the last change.
+   */
+  setLayers(mid: string, rids: readonly string[]): Promise<void> {
+    this.layering = this.layering.then(() => this.switchLayers(mid, rids)).catch(() => undefined)
+    return this.layering
+  }
+
+  private async switchLayers(mid: string, rids: readonly string[]): Promise<void> {
+    const sender = Object.values(this.senders ?? {}).find((it) => it.mid === mid)?.sender
+    if (!sender || this.pc.connectionState === 'closed') return
+    const parameters = sender.getParameters()
+    for (const encoding of parameters.encodings) encoding.active = rids.includes(encoding.rid ?? '')
+    await sender.setParameters(parameters)
   }
 
   stats(): Promise<RTCStatsReport> {

@@ -24,6 +24,8 @@ export interface RoomState {
   readonly links: ReadonlyMap<string, LinkView>
   readonly feeds: ReadonlyMap<string, SlotFeed>
   readonly alarms: ReadonlyMap<string, Alarm>
+  /** What the own line costs: none, pictures, all_pictures. */
+  readonly shortage: string
 }
 
 const CHAT_KEPT = 500
@@ -42,6 +44,7 @@ export function enterRoom(welcome: Welcome, before: RoomState | null): RoomState
     links: kept?.links ?? new Map(),
     feeds: kept?.feeds ?? new Map(),
     alarms: kept?.alarms ?? new Map(),
+    shortage: kept?.shortage ?? 'none',
   }
 }
 
@@ -64,6 +67,8 @@ export function applyMessage(state: RoomState, message: FromServer): RoomState {
       return { ...state, links: withAll(state.links, message.links, (link) => link.seat_id) }
     case 'slots':
       return { ...state, feeds: withAll(state.feeds, message.feeds, (feed) => feed.mid) }
+    case 'shortage':
+      return { ...state, shortage: message.level }
     case 'alarm':
       return { ...state, alarms: withEntry(state.alarms, message.code, message) }
     default:
@@ -73,7 +78,7 @@ export function applyMessage(state: RoomState, message: FromServer): RoomState {
 
 /** Slots of a peer connection that is gone carry nothing. */
 export function withoutFeeds(state: RoomState): RoomState {
-  return { ...state, feeds: new Map(), speaking: [] }
+  return { ...state, feeds: new Map(), speaking: [], shortage: 'none' }
 }
 
 function withLine(chat: readonly ChatView[], line: ChatView): readonly ChatView[] {
