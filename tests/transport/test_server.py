@@ -8,7 +8,7 @@ import pytest
 from aioice import stun
 from aiortc.sdp import SessionDescription
 
-from server.config import MediaConfig
+from server.config import FanoutChoice, MediaConfig
 from server.errors import InvalidInput, NotFound, Unavailable
 from server.rtp.packet import parse
 from server.sfu.flows import Flow
@@ -79,9 +79,12 @@ async def hears_good_bye(caller: Caller) -> None:
             caller.dtls.receive(datagram, 0.0)
 
 
-async def test_the_fan_out_reaches_everybody_through_one_port() -> None:
-    handler = Recorder()
-    async with media_server(handler) as server, Caller() as sender, Caller() as one, Caller() as other:
+@pytest.mark.parametrize("fanout", ["python", "c"])
+async def test_the_fan_out_reaches_everybody_through_one_port(fanout: FanoutChoice) -> None:
+    if fanout == "c":
+        pytest.importorskip("server.transport.native", exc_type=ImportError)
+    handler, config = Recorder(), MediaConfig(fanout=fanout)
+    async with media_server(handler, config=config) as server, Caller() as sender, Caller() as one, Caller() as other:
         keys = [(await caller.call(server, handler)).key for caller in (sender, one, other)]
         flows = tuple(Flow(key, 9_000 + key, 96, mid_id=3, mid=b"1") for key in keys[1:])
 
@@ -98,6 +101,8 @@ async def test_the_fan_out_reaches_everybody_through_one_port() -> None:
             views = [parse(await caller.receive_rtp()) for _ in range(5)]
             assert [(view.ssrc, view.sequence) for view in views if view] == [(9_000 + key, n) for n in range(5)]
         assert server.packets_out == server.fanout.packets == 10
+        assert server.fanout.implementation == fanout
+        assert [(flow.sent.packets, flow.sent.octets) for flow in flows] == [(5, 20)] * 2
 
 
 async def test_closing_says_good_bye_to_everybody_once() -> None:
