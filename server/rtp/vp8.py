@@ -64,8 +64,20 @@ def is_keyframe_start(data: bytes, start: int, end: int) -> bool:
     """Whether the payload ``data[start:end]`` begins a key frame (P bit of the frame tag clear, RFC 6386 9.1)."""
     if start >= end or data[start] & 0x17 != 0x10:
         return False
-    descriptor = parse_descriptor(data, start, end)
-    return descriptor is not None and descriptor.frame_offset < end and not data[descriptor.frame_offset] & 0x01
+    position = start + 1
+    # The descriptor's length alone: this is looked at for every frame that comes in.
+    if data[start] & 0x80:
+        if position >= end:
+            return False
+        present = data[position]
+        position += 1
+        if present & 0x80:
+            position += 2 if position < end and data[position] & 0x80 else 1
+        if present & 0x40:
+            position += 1
+        if present & 0x30:
+            position += 1
+    return position < end and not data[position] & 0x01
 
 
 def keyframe_size(data: bytes, start: int, end: int) -> tuple[int, int] | None:

@@ -108,14 +108,16 @@ class DelayTrend:
             self._least_before_ms, self._least_ms = self._least_ms, self._smoothed_ms
             self._least_since_s = arrived_s
         slope = self._slope(1000.0 * (arrived_s - self._x_origin_s), self._smoothed_ms)
-        self._counted = min(self._counted + 1, MAX_SAMPLES_COUNTED)
+        if self._counted < MAX_SAMPLES_COUNTED:
+            self._counted += 1
         self._judge(slope, self._counted * GAIN * slope, 1000.0 * apart_s, 1000.0 * between_s)
         self._judge_queue(slope, arrived_s)
 
     @property
     def queue_ms(self) -> float:
         """How much the delay stands above the least of the last seconds."""
-        return self._smoothed_ms - min(self._least_ms, self._least_before_ms)
+        least_ms, before_ms = self._least_ms, self._least_before_ms
+        return self._smoothed_ms - (least_ms if least_ms < before_ms else before_ms)
 
     def _restart(self) -> None:
         self._window: deque[tuple[float, float]] = deque()
@@ -188,8 +190,9 @@ class DelayTrend:
         # The threshold follows what is usual on this line, and does not follow a sudden jump (draft 5.4).
         if size <= threshold + 15.0:
             gain = 0.039 if size < threshold else 0.0087
-            threshold += gain * (size - threshold) * min(max(between_ms, 0.0), 100.0)
-            self._threshold = min(max(threshold, 6.0), 600.0)
+            elapsed_ms = 100.0 if between_ms > 100.0 else between_ms if between_ms > 0.0 else 0.0
+            threshold += gain * (size - threshold) * elapsed_ms
+            self._threshold = 6.0 if threshold < 6.0 else threshold
 
     def _judge_queue(self, slope: float, arrived_s: float) -> None:
         """What the height of the queue says, where its slope says nothing."""

@@ -61,12 +61,25 @@ def test_padding_behind_the_payload_is_not_read_as_descriptor() -> None:
         (b"\x00" + KEY_FRAME, False),
         (b"\x11" + KEY_FRAME, False),
         (b"\x10", False),
+        (b"\x90", False),
         (b"\x90\x80", False),
+        (b"\x90\x00" + KEY_FRAME, True),
+        (b"\x90\x80\x05" + KEY_FRAME, True),
+        (b"\x90\xf0\x85\x06\x09\xc1" + KEY_FRAME, True),
         (b"", False),
     ],
 )
 def test_key_frame_starts(payload: bytes, starts: bool) -> None:
     assert is_keyframe_start(payload, 0, len(payload)) is starts
+
+
+@given(st.sampled_from((0x10, 0x90)), st.binary(max_size=12), st.integers(0, 3))
+def test_key_frames_are_told_as_the_descriptor_says(first: int, rest: bytes, beyond: int) -> None:
+    data = bytes((first,)) + rest
+    end = max(0, len(data) - beyond)
+    descriptor = parse_descriptor(data, 0, end)
+    expected = descriptor is not None and descriptor.frame_offset < end and not data[descriptor.frame_offset] & 1
+    assert is_keyframe_start(data, 0, end) == (expected and descriptor is not None and descriptor.starts_frame)
 
 
 @pytest.mark.parametrize(
