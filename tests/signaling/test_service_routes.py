@@ -6,6 +6,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from server.config import HttpConfig
+from server.metrics import make_registry
 from server.signaling import routes_service
 from server.signaling.connections import CONNECTIONS
 from tests.signaling.conftest import OpenHouse
@@ -56,6 +57,12 @@ async def test_metrics_count_requests_by_route(house: House) -> None:
     assert families["diemcau_websockets"].samples[0].value == 1
     received = {sample.labels["type"]: sample.value for sample in families["diemcau_websocket_messages"].samples}
     assert received["hello"] == 1
+
+
+async def test_metrics_say_which_fan_out_serves(house: House) -> None:
+    registry = make_registry(house.media, house.hub)
+    serving = house.media.transport.fanout.implementation
+    assert registry.get_sample_value("diemcau_fanout_info", {"implementation": serving}) == 1
 
 
 async def test_line_test_down(house: House) -> None:
