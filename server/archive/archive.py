@@ -13,12 +13,12 @@ from server.archive.downloads import Readers
 from server.archive.finder import Finder
 from server.archive.keeper import Keeper
 from server.archive.lending import Lending
-from server.archive.pieces import PieceServer
 from server.archive.rendering import RenderCommand, RenderLimits, RenderQueue
 from server.archive.workshop import Workshop
 from server.clock import Clock
 from server.config import ArchiveConfig, RecordingConfig
 from server.errors import DiemcauError
+from server.recording.film.piece_server import PieceServer
 from server.recording.keys import SigningKey
 from server.store.store import Store
 
@@ -103,7 +103,7 @@ class Archive:
             self._rounds = None
         await self.keeper.stop()
         await self._queue.stop()
-        self._pieces.stop()
+        await self._pieces.close()
 
     async def opened(self, recording_id: str, meeting_id: str, at: float) -> None:
         await self._catalogue.opened(recording_id, meeting_id, at)

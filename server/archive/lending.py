@@ -12,9 +12,9 @@ from server.archive.captions import check_captions
 from server.archive.catalogue import UNDER_WAY, Catalogue, load_outline
 from server.archive.desk import Desk, Entry, Visitor
 from server.archive.downloads import Octets, OpenFile, Readers
-from server.archive.pieces import PieceServer
 from server.archive.reading import CAPTIONS_FILE
 from server.errors import Conflict, NotFound, Unavailable
+from server.recording.film.piece_server import PieceServer
 from server.recording.log import LOG_FILE
 from server.recording.package import Package
 from server.recording.verify import FILM_FILE, FILM_MANIFEST_FILE
@@ -100,7 +100,7 @@ class Lending:
     @asynccontextmanager
     async def open_piece(self, visitor: Visitor, recording_id: str, number: int | None) -> AsyncIterator[Loan]:
         """A piece of the film (None: what comes before the first), made where it is missing. Raises
-        NotFound("no_such_piece"), TooMany("too_many_pieces"), Unavailable("film_failed")."""
+        NotFound("no_such_piece"), TooMany("too_many_pieces"), Unavailable("film_failed"), Conflict("log_damaged")."""
         async with self._reading(visitor, recording_id, Right.PLAY) as (entry, folder):
             making = self._pieces.init(folder) if number is None else self._pieces.piece(folder, number)
             path = await making

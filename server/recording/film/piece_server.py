@@ -79,7 +79,7 @@ class PieceServer:
         task = self._orders.get(order)
         if task is None:
             if self._is_closed:
-                raise Unavailable("pieces_closed", "the server is shutting down")
+                raise Unavailable("film_failed", "the server is shutting down")
             if len(self._orders) >= self._waiting:
                 raise TooMany("too_many_pieces", "too many pieces are asked for at once")
             task = asyncio.create_task(self._carry_out(order))
@@ -90,7 +90,7 @@ class PieceServer:
         except asyncio.CancelledError:
             caller = asyncio.current_task()
             if task.cancelled() and not (caller is not None and caller.cancelling()):
-                raise Unavailable("pieces_closed", "the server is shutting down") from None
+                raise Unavailable("film_failed", "the server is shutting down") from None
             raise
         if answer.error:
             raise _error(answer)
@@ -117,7 +117,7 @@ class PieceServer:
                     self._idle.append(worker)
                     worker.wait(self._idle_s, self._retire)
                     return answer
-        return Answer(error="piece_failed", detail="no worker could make this piece", status=503)
+        return Answer(error="film_failed", detail="no worker could make this piece", status=503)
 
     def _retire(self, worker: "_Worker") -> None:
         self._idle.remove(worker)

@@ -74,7 +74,7 @@ class _Films:
         except DiemcauError as error:
             return Answer(error=error.code, detail=error.detail, status=error.status)
         except OSError as error:
-            return Answer(error="piece_failed", detail=str(error), status=503)
+            return Answer(error="film_failed", detail=str(error), status=503)
 
     def close(self) -> None:
         while self._open:
