@@ -25,6 +25,9 @@ CONFIG = """
 max_peers = 8000
 max_peers_per_account = 8000
 audio_slots = 4
+
+[http]
+max_connections_per_account = 8000
 """
 """A bench's viewers share accounts; four voices a viewer are one more than usual."""
 MOST_SEATS = 160
