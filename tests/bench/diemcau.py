@@ -3,6 +3,7 @@
 import contextlib
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,7 +18,7 @@ from server.bots.publisher import plan_offer
 from server.clock import SystemClock
 from server.errors import DiemcauError
 from server.room.commands import FloorMode, SetMode
-from tests.bench.sfu import NotServed, Takes, make_certificate, plan_publisher
+from tests.bench.sfu import NotServed, Takes, make_certificate, patiently, plan_publisher
 from tests.support.server_process import ServerProcess
 
 CONFIG = """
@@ -87,7 +88,7 @@ class DiemcauSfu:
     async def publish(self, *, picture: bool) -> MediaConnection:
         """endpoints[i] for the i-th call. The main endpoint holds the floor by right, others are granted it."""
         number, self._opened = self._opened, self._opened + 1
-        connection = await self._open("whip", number, plan_publisher(picture=picture))
+        connection = await patiently(partial(self._open, "whip", number, plan_publisher(picture=picture)))
         if 0 < number < MOST_HOLDERS:
             await self._grant(number)
         return connection
@@ -97,7 +98,7 @@ class DiemcauSfu:
         number = self._publishers + self._viewers % seats
         self._viewers += 1
         plan = plan_offer(None, audio_slots=takes.voices, video_slots=takes.pictures)
-        return await self._open("whep", number, plan)
+        return await patiently(partial(self._open, "whep", number, plan))
 
     async def leave(self, connection: MediaConnection) -> None:
         session = self._sessions.pop(connection)

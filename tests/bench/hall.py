@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -13,15 +14,12 @@ from server.bots.meeting_socket import MeetingSocket
 from server.bots.offer import OfferPlan, read_answer
 from server.bots.publisher import SINGLE, plan_offer
 from server.clock import SystemClock
-from server.errors import DiemcauError
 from server.room.commands import FloorMode, GrantFloor, SetMode
 from server.signaling import messages
 from tests.bench.load.engine import LoadEngine
-from tests.bench.sfu import make_certificate
+from tests.bench.sfu import make_certificate, patiently
 from tests.support.server_process import ServerProcess
 
-JOIN_ATTEMPTS = 5
-TOO_BUSY = ("http_503", "no_answer", "media_failed", "store_unavailable", "server_unreachable", "socket_closed")
 VOICE_SLOTS = 3
 
 
@@ -109,15 +107,10 @@ class Hall:
         return [mid for mid, each in self.engine.arrivals(seat.connection).items() if each.packets]
 
     async def _enter(self, token: str, plan: OfferPlan, shown_height: int) -> Seat:
-        for attempt in range(1, JOIN_ATTEMPTS + 1):
-            try:
-                return await self._try_to_enter(token, plan, shown_height)
-            except DiemcauError as error:
-                if attempt == JOIN_ATTEMPTS or error.code not in TOO_BUSY:
-                    raise
-                self.retries += 1
-                await asyncio.sleep(0.5 * attempt)
-        raise AssertionError("unreachable")
+        def note_retry() -> None:
+            self.retries += 1
+
+        return await patiently(partial(self._try_to_enter, token, plan, shown_height), note_retry)
 
     async def _try_to_enter(self, token: str, plan: OfferPlan, shown_height: int) -> Seat:
         socket = MeetingSocket(self.http, self.server.url, self.server.demo.meeting, token)

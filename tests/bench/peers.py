@@ -25,7 +25,7 @@ from tests.bench.machine import noise_percent, split_cores, stolen_seconds
 from tests.bench.namespace import Namespace, NeedsRoot
 from tests.bench.report import say, say_figures, table
 from tests.bench.sfu import Sfu, raise_file_limit
-from tests.bench.window import Figures
+from tests.bench.window import MOST_LOSS_PERCENT, Figures
 
 MOST_VIEWERS = "most_viewers"
 TARGETS = {"one_to_many": 0.30, "four_to_forty": 0.35, "ten_voices": 0.35}
@@ -103,7 +103,8 @@ class Comparison:
             async with self._janus(settings)() as sfu:
                 figures = await run_load(sfu, load, min(PROBE_S, self._seconds), self._server_cores)
             say_figures(f"{load.name}_janus_setting", figures, viewers=load.viewers, server=sfu.name)
-            tried.append((not figures.carried, figures.cpu_us, settings))
+            lost = figures.loss_percent >= MOST_LOSS_PERCENT or figures.unserved > 0
+            tried.append((lost, figures.cpu_us, settings))
         return min(tried, key=lambda each: each[:2])[2]
 
     def _rate(

@@ -1,21 +1,27 @@
 """What the loads need of a server under load, whichever it is."""
 
+import asyncio
 import contextlib
 import resource
+from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 import msgspec
 
 from server.bots.connection import MediaConnection
 from server.bots.offer import OfferPlan, SendTrack
 from server.bots.publisher import SINGLE, plan_offer
+from server.errors import DiemcauError
 from server.sfu.ports import TrackLabel
 from server.transport.dtls import DtlsCertificate
 from server.transport.srtp import AEAD_AES_128_GCM
 
 PUBLISHER_OFFER = SINGLE
 MOST_FILES = 65_536
+JOIN_ATTEMPTS = 5
+TOO_BUSY = ("http_503", "no_answer", "media_failed", "store_unavailable", "server_unreachable", "socket_closed")
+T = TypeVar("T")
 
 
 class Takes(msgspec.Struct, frozen=True):
@@ -58,6 +64,19 @@ class Sfu(Protocol):
 
     async def leave(self, connection: MediaConnection) -> None:
         """End a viewer."""
+
+
+async def patiently(enter: Callable[[], Awaitable[T]], note_retry: Callable[[], None] = lambda: None) -> T:
+    """Ask a server that is too busy to answer again, as clients do. Raises DiemcauError."""
+    for attempt in range(1, JOIN_ATTEMPTS):
+        try:
+            return await enter()
+        except DiemcauError as error:
+            if error.code not in TOO_BUSY:
+                raise
+            note_retry()
+            await asyncio.sleep(0.5 * attempt)
+    return await enter()
 
 
 def make_certificate() -> DtlsCertificate:
