@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from server.meetings.book import MeetingBook
 from server.metrics import make_registry
 from server.recording.keys import SIGNING_KEY_FILE
 from server.signaling.http import Services, create_app
+from server.signaling.turn import open_relay
 from server.store.audit import AuditLog
 from server.store.journal import Journal
 from server.store.meetings import MeetingShelf
@@ -57,6 +59,7 @@ class Server:
 
     def __init__(self, data_dir: Path, http: Address, media: Address, config: Config) -> None:
         self._http = http
+        self._relay = open_relay(config.turn, os.environ)
         self._config = config
         self.clock = SystemClock()
         self.store = store_for(data_dir, config)
@@ -116,6 +119,7 @@ class Server:
                 media=self._config.media,
                 registry=make_registry(self.media, self.hub),
                 static_dir=STATIC_DIR,
+                relay=self._relay,
             )
         )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_DRAIN_S, handle_signals=False)

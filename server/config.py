@@ -1,5 +1,7 @@
 """Configuration as frozen Structs: read once, passed in, never patched."""
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -7,6 +9,9 @@ import msgspec
 
 from server.errors import InvalidInput
 
+MIN_TURN_LIFETIME_S = 600.0
+"""Renewal is looked at once a session check, and a connection is not set up in no time either."""
+TURN_SECRET_VARIABLE = "DIEMCAU_TURN_SECRET"  # noqa: S105 - the variable's name
 FanoutChoice = Literal["auto", "python", "c"]
 
 
@@ -95,6 +100,26 @@ class RecordingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     resume_octets: int = 256 << 20
 
 
+class TurnConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The relay for endpoints that cannot reach the media port (RFC 8656), a coturn with ``use-auth-secret``.
+
+    ``urls`` as browsers take them (RFC 7065): ``turn:HOST:3478?transport=udp``, ``turns:HOST:5349?transport=tcp``;
+    empty: no relay. ``secret_file`` holds coturn's ``static-auth-secret``; without one it is the environment's
+    ``DIEMCAU_TURN_SECRET``. A session's credentials are good for ``lifetime_s`` seconds and renewed before.
+    """
+
+    urls: tuple[str, ...] = ()
+    secret_file: str | None = None
+    lifetime_s: float = 86_400.0
+
+    def __post_init__(self) -> None:
+        for url in self.urls:
+            if not re.fullmatch(r"(stun|turn)s?:[^\s\"<>?]+(\?transport=(udp|tcp))?", url):
+                raise ValueError(f"{url!r} is not turn:HOST[:PORT][?transport=udp|tcp], turns: or stun:")
+        if self.lifetime_s < MIN_TURN_LIFETIME_S:
+            raise ValueError(f"lifetime_s is at least {MIN_TURN_LIFETIME_S:.0f}")
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything a server is told at start, apart from its addresses and data folder. ``recordings_dir``: where
     recordings lie, if not in the data folder's ``recordings``."""
@@ -104,6 +129,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     http: HttpConfig = HttpConfig()
     archive: ArchiveConfig = ArchiveConfig()
     recording: RecordingConfig = RecordingConfig()
+    turn: TurnConfig = TurnConfig()
     database_url: str | None = None
     recordings_dir: str | None = None
 
@@ -118,3 +144,20 @@ def load_config(path: Path | None) -> Config:
         raise InvalidInput("config_unreadable", f"{path}: {error.strerror}") from error
     except msgspec.DecodeError as error:
         raise InvalidInput("config_invalid", f"{path}: {error}") from error
+
+
+def read_turn_secret(config: TurnConfig, environment: Mapping[str, str]) -> bytes:
+    """What we share with the relay. Raises InvalidInput("turn_secret_unreadable" | "turn_secret_missing")."""
+    if config.secret_file is None:
+        secret = environment.get(TURN_SECRET_VARIABLE, "")
+    else:
+        try:
+            secret = Path(config.secret_file).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            # A UnicodeDecodeError carries what is in the file, which is no business of the log.
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+            raise InvalidInput("turn_secret_unreadable", f"turn.secret_file {config.secret_file}: {reason}") from None
+    if not secret.strip():
+        detail = f"turn.urls needs the relay's secret: turn.secret_file or {TURN_SECRET_VARIABLE}."
+        raise InvalidInput("turn_secret_missing", detail)
+    return secret.strip().encode()

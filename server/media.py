@@ -96,6 +96,7 @@ class MediaPlane:
         self._timer_at = float("inf")
         self._retired_drops: Counter[str] = Counter()
         self._next_tap = -1
+        self._trials: set[PeerKey] = set()
         self.transport = MediaServer(clock, self, host=host, port=port, config=config)
 
     async def start(self) -> None:
@@ -151,6 +152,25 @@ class MediaPlane:
         room.peers.add(opened.key)
         self._room_of[opened.key] = room
         return OpenMedia(opened.key, opened.answer, opened.uplinks, opened.slots)
+
+    def open_trial(self, offer: str) -> OpenMedia:
+        """Answer an offer outside every meeting, to try whether the media port is reached: nothing is routed to or from
+        such a peer. Raises as ``open_peer``; ``close_trial`` ends it."""
+        if len(self._trials) + self.peers >= self._config.max_peers:
+            raise TooMany("too_many_peers", "The server carries as many media connections as it may.")
+        opened = self.transport.open_peer(offer, {}, Purpose.VIEW)
+        self._trials.add(opened.key)
+        return OpenMedia(opened.key, opened.answer, opened.uplinks, opened.slots)
+
+    def close_trial(self, peer: PeerKey) -> None:
+        """Unknown peers are ignored."""
+        if peer in self._trials:
+            self.transport.close_peer(peer, "closed")
+
+    @property
+    def trials(self) -> int:
+        """How many trials are open."""
+        return len(self._trials)
 
     def restart_ice(self, peer: PeerKey, fragment: str) -> str:
         """Answer a trickle or ICE restart fragment (RFC 8840); raises InvalidInput("bad_sdp")."""
@@ -240,6 +260,7 @@ class MediaPlane:
             self._carry_out(room)
 
     def on_closed(self, peer: PeerKey, reason: str) -> None:
+        self._trials.discard(peer)
         room = self._room_of.pop(peer, None)
         if room is None:
             return

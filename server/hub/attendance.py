@@ -47,6 +47,10 @@ class Attendance:
         """Answer the session's one offer. Raises InvalidInput("bad_sdp"), Conflict("in_lobby"), TooMany."""
         return await self._meeting.offer(self, sdp, labels)
 
+    def restart_ice(self, fragment: str) -> str:
+        """Go on over another way: the fragment's answer (RFC 8840). Raises InvalidInput("bad_sdp"), NotFound."""
+        return self._meeting.restart_ice(self, fragment)
+
     def show(self, sizes: Mapping[str, int]) -> None:
         """Tell how tall each video slot is shown, by mid, in device pixels; 0: hidden."""
         self._meeting.show(self, sizes)

@@ -10,6 +10,7 @@ from server.hub.attendance import Attendance
 from server.hub.meeting import LiveMeeting
 from server.hub.ports import Listener, MediaSession
 from server.hub.recorder import RecordingHouse
+from server.hub.trials import Trials
 from server.media import MediaPlane
 from server.recording.settings import WriterStats
 from server.room.commands import Actor, PersonCommand, StopRecording
@@ -42,6 +43,7 @@ class Hub:
         self._config = config
         self._recordings = recordings
         self._live: dict[str, LiveMeeting] = {}
+        self._trials = Trials(media)
         self._opening: dict[str, asyncio.Lock] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
@@ -100,6 +102,10 @@ class Hub:
     async def close_media(self, meeting_id: str, session_id: str, actor: Actor) -> None:
         """End a WHIP or WHEP session of one's own. Raises NotFound("no_such_session")."""
         await (await self._meeting(meeting_id)).close_media(session_id, actor)
+
+    def try_media(self, account_id: str, sdp: str) -> str:
+        """Answer an offer that only tries the way to the media port. Raises InvalidInput("bad_sdp"), TooMany."""
+        return self._trials.open(account_id, sdp)
 
     def sign_out(self, account_id: str) -> None:
         """Close every connection of an account in every meeting."""

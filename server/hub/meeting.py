@@ -197,6 +197,12 @@ class LiveMeeting:
         attendance.peer = peer.key
         return MediaAnswer(answer, peer.slots)
 
+    def restart_ice(self, attendance: Attendance, fragment: str) -> str:
+        """Raises InvalidInput("bad_sdp"), NotFound("no_such_session") where there is no connection to go on with."""
+        if attendance.peer is None:
+            raise NotFound("no_such_session", "There is no media connection; offer one.")
+        return self._media.restart_ice(attendance.peer, fragment)
+
     async def open_media(self, actor: Actor, sdp: str, purpose: Purpose) -> MediaSession:
         """WHIP and WHEP. The newest WHIP publisher of a seat replaces the one before."""
         if purpose is Purpose.PUBLISH and actor.seat_id is None:

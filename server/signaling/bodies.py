@@ -15,6 +15,7 @@ from server.archive.views import (
 )
 from server.room.commands import FloorMode
 from server.room.views import FloorView, RoomView
+from server.signaling.messages import IceServer
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
@@ -127,6 +128,12 @@ class LineTestResult(msgspec.Struct, frozen=True):
     server_time: float
 
 
+class MediaLineTest(msgspec.Struct, frozen=True):
+    """What a trial of the media port needs before its offer: the ways round a firewall, as in ``welcome``."""
+
+    ice_servers: tuple[IceServer, ...]
+
+
 class UnitEntry(msgspec.Struct, frozen=True):
     """An organisation unit. ``level`` names its tier, ``path`` the units from the top down to itself."""
 
@@ -184,6 +191,7 @@ RESPONSES = (
     RoomView,
     FloorView,
     LineTestResult,
+    MediaLineTest,
     UnitList,
     EndpointList,
     RecordingStarted,

@@ -15,6 +15,7 @@ from server.sfu.ports import Kind, TrackLabel
 VERSION = 1
 
 Sdp = Annotated[str, msgspec.Meta(max_length=100_000)]
+Fragment = Annotated[str, msgspec.Meta(max_length=20_000)]
 Mid = Annotated[str, msgspec.Meta(min_length=1, max_length=16)]
 
 
@@ -51,6 +52,13 @@ class Offer(_FromClient, frozen=True, tag="offer"):
 
     sdp: Sdp
     tracks: Annotated[list[OfferedTrack], msgspec.Meta(max_length=3)] = []
+
+
+class RestartIce(_FromClient, frozen=True, tag="restart_ice"):
+    """New ICE credentials of the session's peer connection as a fragment (RFC 8840 9): the way to us has changed, the
+    media has not. Answered by ``ice_restarted``, or ``error`` where there is no connection to go on with."""
+
+    fragment: Fragment
 
 
 class SlotSize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,7 +99,7 @@ class Bye(_FromClient, frozen=True, tag="bye"):
     """A good-bye: leave at once, no lease."""
 
 
-FromClient = Hello | Offer | ShowSlots | WatchSeat | Ask | Ping | Bye
+FromClient = Hello | Offer | RestartIce | ShowSlots | WatchSeat | Ask | Ping | Bye
 
 
 # --- server to client -------------------------------------------------------------------------------
@@ -139,6 +147,18 @@ class AnsweredSlot(msgspec.Struct, frozen=True):
 class Answer(_FromServer, frozen=True, tag="answer"):
     sdp: str
     slots: tuple[AnsweredSlot, ...]
+
+
+class IceRestarted(_FromServer, frozen=True, tag="ice_restarted"):
+    """The answer to ``restart_ice``: our new credentials and all our candidates."""
+
+    fragment: str
+
+
+class IceServers(_FromServer, frozen=True, tag="ice_servers"):
+    """Relay credentials in place of those given before, which expire: for the next ICE restart or connection."""
+
+    ice_servers: tuple[IceServer, ...]
 
 
 class SlotFeed(msgspec.Struct, frozen=True):
@@ -252,6 +272,8 @@ class Alarm(_FromServer, frozen=True, tag="alarm"):
 FromServer = (
     Welcome
     | Answer
+    | IceRestarted
+    | IceServers
     | Slots
     | SeatChanged
     | FloorChanged

@@ -7,12 +7,14 @@ from aiohttp import hdrs, web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from server.errors import DiemcauError, InvalidInput, TooLarge
-from server.signaling.bodies import Health, LineTestResult
+from server.signaling.auth import account_of
+from server.signaling.bodies import Health, LineTestResult, MediaLineTest
 from server.signaling.body_io import answer
 from server.signaling.connections import CONNECTIONS
 from server.signaling.problems import HttpRefusal
 from server.signaling.routing import Route
 from server.signaling.services import Services, services_of
+from server.signaling.whip import SDP, read_offer
 
 _STORE_ANSWERS_S = 2.0
 _MAX_DOWN_OCTETS = 1_000_000
@@ -73,6 +75,20 @@ async def take_octets(request: web.Request) -> web.Response:
     return answer(LineTestResult(octets, services_of(request).clock.now()))
 
 
+async def show_ways(request: web.Request) -> web.Response:
+    """The ways round a firewall, for a device check: not in a meeting yet."""
+    services = services_of(request)
+    servers = services.relay.servers_for(account_of(request).account_id, services.clock.now())
+    return answer(MediaLineTest(servers))
+
+
+async def try_media(request: web.Request) -> web.Response:
+    """A media connection that carries nothing and is soon over: whether it connects is the answer."""
+    services = services_of(request)
+    sdp = services.hub.try_media(account_of(request).account_id, await read_offer(request))
+    return web.Response(status=201, body=sdp.encode(), content_type=SDP, headers={hdrs.CACHE_CONTROL: "no-store"})
+
+
 ROUTES = (
     Route(
         method="GET",
@@ -107,6 +123,24 @@ ROUTES = (
         summary="Discards the body, to time an upload",
         request=_OCTETS,
         response=LineTestResult,
+        audited=False,
+    ),
+    Route(
+        method="GET",
+        path="/api/line-test/media",
+        handler=show_ways,
+        summary="Relays to try the media port through",
+        response=MediaLineTest,
+    ),
+    Route(
+        method="POST",
+        path="/api/line-test/media",
+        handler=try_media,
+        summary="A media connection outside every meeting, to see whether it comes about",
+        status=201,
+        request=SDP,
+        response=SDP,
+        statuses={400: "bad_sdp", 413: "too_large", 415: "unsupported_media_type", 429: "too_many_trials"},
         audited=False,
     ),
 )

@@ -14,6 +14,7 @@ from server.directory.endpoints import Endpoints
 from server.directory.units import Units
 from server.hub import Hub
 from server.meetings.book import MeetingBook
+from server.signaling.turn import NO_RELAY, Relay
 from server.store.audit import AuditLog
 
 
@@ -33,6 +34,7 @@ class Services:
     media: MediaConfig
     registry: CollectorRegistry
     static_dir: Path
+    relay: Relay = NO_RELAY
 
 
 SERVICES = web.AppKey("services", Services)

@@ -25,10 +25,13 @@ from server.signaling.messages import (
     Done,
     FromClient,
     Hello,
+    IceRestarted,
+    IceServers,
     Offer,
     Ping,
     Pong,
     Refusal,
+    RestartIce,
     ShowSlots,
     WatchSeat,
     Welcome,
@@ -125,6 +128,7 @@ class _Conversation:
         now = services.clock.now()
         self._bucket = TokenBucket(services.config.messages_per_s, services.config.message_burst, now)
         self._check_at = now + services.config.session_check_s
+        self._renew_at = float("inf")
 
     async def run(self) -> None:
         """Greet, then serve until either side ends it."""
@@ -170,14 +174,17 @@ class _Conversation:
 
     def _welcome(self, attendance: Attendance) -> Welcome:
         actor = attendance.actor
+        now = self._services.clock.now()
+        self._renew_at = self._services.relay.renew_at(now)
         return Welcome(
             version=VERSION,
             session=attendance.session,
             resume=attendance.resume,
             resumed=attendance.resumed,
-            server_time=self._services.clock.now(),
+            server_time=now,
             you=You(actor.account_id, actor.name, actor.role.value, actor.seat_id, attendance.may()),
             room=attendance.view(),
+            ice_servers=self._services.relay.servers_for(actor.account_id, now),
             video_slots=self._services.media.video_slots,
         )
 
@@ -187,6 +194,7 @@ class _Conversation:
         """The next valid message. Raises _Ended when there is none to come."""
         while True:
             await self._check_sign_in()
+            self._renew_relay()
             try:
                 async with asyncio.timeout(max(0.0, self._check_at - self._services.clock.now())):
                     frame = await self._socket.receive()
@@ -240,6 +248,13 @@ class _Conversation:
             # The store does not answer: nobody is sent out of a meeting for that.
             logger.warning("sign-in of %s could not be checked: %s", self._account.account_id, error.code)
 
+    def _renew_relay(self) -> None:
+        """Looked at as often as the sign-in; a session that goes on for days keeps a way round a firewall."""
+        now = self._services.clock.now()
+        if now >= self._renew_at:
+            self._renew_at = self._services.relay.renew_at(now)
+            self._connection.send(IceServers(self._services.relay.servers_for(self._account.account_id, now)))
+
     # --- serving ---------------------------------------------------------------------------------
 
     async def _serve(self, attendance: Attendance, message: FromClient) -> None:
@@ -265,6 +280,8 @@ class _Conversation:
                 self._connection.send(Pong(message.sent_at, self._services.clock.now()))
             case Offer():
                 await self._answer(attendance, message)
+            case RestartIce(fragment=fragment):
+                self._connection.send(IceRestarted(attendance.restart_ice(fragment)))
             case ShowSlots(sizes=sizes):
                 attendance.show({size.mid: size.height for size in sizes})
             case WatchSeat(mid=mid, seat_id=seat_id):

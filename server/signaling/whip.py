@@ -17,6 +17,7 @@ from server.signaling.body_io import read_body
 from server.signaling.problems import HttpRefusal
 from server.signaling.routing import Route
 from server.signaling.services import services_of
+from server.signaling.turn import link_values
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
@@ -73,7 +74,7 @@ async def view(request: web.Request) -> web.Response:
 async def _open(request: web.Request, *, publish: bool) -> web.Response:
     services = services_of(request)
     meeting_id = request.match_info["meeting_id"]
-    offer = await _read_text(request, SDP, _MAX_SDP_OCTETS)
+    offer = await read_offer(request)
     actor = await services.book.actor(account_of(request), meeting_id)
     session = await services.hub.open_media(meeting_id, actor, offer, publish=publish)
     headers = {
@@ -83,7 +84,10 @@ async def _open(request: web.Request, *, publish: bool) -> web.Response:
         "Accept-Patch": FRAGMENT,
         hdrs.CACHE_CONTROL: "no-store",
     }
-    return web.Response(status=201, body=session.sdp.encode(), content_type=SDP, headers=headers)
+    response = web.Response(status=201, body=session.sdp.encode(), content_type=SDP, headers=headers)
+    for link in link_values(services.relay.servers_for(actor.account_id, services.clock.now())):
+        response.headers.add(hdrs.LINK, link)
+    return response
 
 
 async def patch_session(request: web.Request) -> web.Response:
@@ -129,6 +133,11 @@ async def allow_other_origins(request: web.Request, response: web.StreamResponse
         response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
         response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = "Location, ETag, Accept-Patch, Accept-Post, Link"
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+
+
+async def read_offer(request: web.Request) -> str:
+    """The body as an SDP offer. Raises HttpRefusal 415, InvalidInput("bad_sdp"), TooLarge."""
+    return await _read_text(request, SDP, _MAX_SDP_OCTETS)
 
 
 async def _read_text(request: web.Request, content_type: str, max_octets: int) -> str:

@@ -30,6 +30,7 @@ from server.recording.keys import SIGNING_KEY_FILE, SigningKey
 from server.room.commands import PersonCommand
 from server.signaling import messages
 from server.signaling.http import Services, create_app
+from server.signaling.turn import open_relay
 from server.store.audit import AuditLog
 from server.store.journal import Journal
 from server.store.meetings import MeetingShelf
@@ -104,6 +105,7 @@ class House:
             media=config.media,
             registry=self.registry,
             static_dir=self.static_dir,
+            relay=open_relay(config.turn, {}),
         )
         self.app = create_app(self.services)
         self.runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=1.0)

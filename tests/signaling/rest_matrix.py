@@ -54,6 +54,8 @@ async def _prepare(house: House, route: Route) -> Prepared:
             options = {"data": TRICKLE, "headers": FRAGMENT | {"If-Match": tag}}
     elif path.endswith(("/whip", "/whep")):
         options = {"data": PUBLISH if path.endswith("whip") else VIEW, "headers": SDP}
+    elif path.endswith("/line-test/media") and route.method == "POST":
+        options = {"data": VIEW, "headers": SDP}
     elif path.endswith("/open"):
         path = path.replace("{meeting_id}", await _planned(house))
     elif path.endswith("/endpoints") and route.method == "POST":

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from server.config import Config
+from server.hub import trials
 from server.room.commands import PersonCommand
 from server.room.views import RoomView
 from server.signaling import messages, outbox
@@ -213,6 +214,11 @@ def test_limits() -> None:
         "a REST body": [http.max_body_bytes, http.body_timeout_s],
         "an offer": [100_000],
         "requests of an account": [http.requests_per_s, http.request_burst],
+        "trials of the media port of an account, of all": [
+            trials.MAX_TRIALS_PER_ACCOUNT,
+            trials.MAX_TRIALS,
+            int(trials.TRIAL_S),
+        ],
         "media connections of an account, of all": [media.max_peers_per_account, media.max_peers],
     }
 

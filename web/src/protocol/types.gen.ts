@@ -274,10 +274,26 @@ export interface HolderView {
   readonly subject: string;
 }
 
+/**
+ * The answer to `restart_ice`: our new credentials and all our candidates.
+ */
+export interface IceRestarted {
+  readonly type: "ice_restarted";
+  readonly fragment: string;
+}
+
 export interface IceServer {
   readonly urls: readonly string[];
   readonly username: string | null;
   readonly credential: string | null;
+}
+
+/**
+ * Relay credentials in place of those given before, which expire: for the next ICE restart or connection.
+ */
+export interface IceServers {
+  readonly type: "ice_servers";
+  readonly ice_servers: readonly IceServer[];
 }
 
 export interface InviteBody {
@@ -363,6 +379,13 @@ export interface Me {
   readonly name: string;
   readonly roles: readonly string[];
   readonly endpoint_id: string | null;
+}
+
+/**
+ * What a trial of the media port needs before its offer: the ways round a firewall, as in `welcome`.
+ */
+export interface MediaLineTest {
+  readonly ice_servers: readonly IceServer[];
 }
 
 export interface MeetingChanged {
@@ -702,6 +725,15 @@ export interface RequestView {
   readonly subject: string;
   readonly priority: number;
   readonly requested_at: number;
+}
+
+/**
+ * New ICE credentials of the session's peer connection as a fragment (RFC 8840 9): the way to us has changed, the
+ * media has not. Answered by `ice_restarted`, or `error` where there is no connection to go on with.
+ */
+export interface RestartIce {
+  readonly type: "restart_ice";
+  readonly fragment: string;
 }
 
 /**
@@ -1053,6 +1085,7 @@ export type FromClient =
   | Hello
   | Offer
   | Ping
+  | RestartIce
   | ShowSlots
   | WatchSeat;
 
@@ -1063,6 +1096,8 @@ export type FromServer =
   | Done
   | FloorChanged
   | GoodBye
+  | IceRestarted
+  | IceServers
   | Layers
   | Links
   | MeetingChanged
