@@ -13,8 +13,8 @@ that merely creep after what is sent (libwebrtc's grow 8 % a second) say nothing
 FIRST_OVERLOAD = 0.5
 """The first one says little yet."""
 
-RAMP_S = 2.0
-PROVE_S = 3.0
+RAMP_S = 2.5
+PROVE_S = 4.0
 """What was sent so long without congestion has room, whatever the receiver dares to say yet."""
 FIRST_TRIAL_S = 4.0
 LAST_PROBE_S = 8.0
@@ -25,6 +25,9 @@ CONGESTION_MEMORY_S = 60.0
 HEAVY_LOSS = 0.10
 """Over two reports, and half as much again as is usual on this line."""
 LOSS_REPORTS = 8
+PROBE_LOSS = 0.08
+PROBE_DELAY_S = 0.1
+"""What ends a probe whatever the receiver's estimate says: so much more lost or longer on the way than usual."""
 LOSS_GROWTH = 1.25
 LOSS_REACTION_S = 2.5
 """What is reported so soon after congestion was lost before anything was done about it."""
@@ -52,6 +55,7 @@ class ViewerBudget:
         self._trial_at = -inf
         self._congested_at = -inf
         self._wait_s = FIRST_TRIAL_S
+        self._usual_rtt_s = inf
 
     def limit(self, running_bps: int, now: float) -> int | None:
         """``limit_bps`` to plan with while ``running_bps`` are planned for: what goes on uncongested has its room.
@@ -108,6 +112,9 @@ class ViewerBudget:
         usual = sum(self._recent_loss) / len(self._recent_loss)
         lately = (self._recent_loss[-1] + fraction) / 2
         self._recent_loss.append(fraction)
+        if self.is_probing and fraction >= usual + PROBE_LOSS:
+            self._fall_back(now)
+            return False
         if lately >= max(HEAVY_LOSS, 1.5 * usual + 0.03):
             if now - self._congested_at < LOSS_REACTION_S:
                 return False
@@ -119,6 +126,13 @@ class ViewerBudget:
         if self._loss_limit_bps > LEAP * max(self.estimate_bps or sending_bps, self._proven_bps):
             self._loss_limit_bps = inf
         return False
+
+    def on_rtt(self, rtt_s: float, now: float) -> None:
+        """Take in a round trip. While probing, a queue ends the probe."""
+        if not self.is_probing:
+            self._usual_rtt_s = rtt_s
+        elif rtt_s > self._usual_rtt_s + PROBE_DELAY_S:
+            self._fall_back(now)
 
     def held_back(self, next_step_bps: int, wanted_bps: int, now: float, *, can_probe: bool) -> bool:
         """The plan gives less than the ``wanted_bps`` it takes for all. True: try more now, so plan anew.

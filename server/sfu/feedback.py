@@ -70,6 +70,7 @@ class Feedback:
             rtt_s = rtt_from_block(block, now)
             if rtt_s is not None:
                 peer.on_rtt(rtt_s)
+                peer.budget.on_rtt(rtt_s, now)
             peer.on_down_report(block.ssrc, block.highest_sequence, block.packets_lost)
         loss = peer.take_down_loss()
         if loss is not None and peer.budget.on_loss(loss, peer.sending_bps(), now):

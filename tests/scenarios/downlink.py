@@ -38,7 +38,15 @@ class Second:
 class Downlink:
     """One speaker with three layers and a microphone; one viewer that reports by REMB or, ``numbered``, by packet."""
 
-    def __init__(self, rate_bps: float, *, numbered: bool, loss: float = 0.0, max_queue_s: float = 0.5) -> None:
+    def __init__(
+        self,
+        rate_bps: float,
+        *,
+        numbered: bool,
+        loss: float = 0.0,
+        max_queue_s: float = 0.5,
+        pattern: tuple[tuple[int, bool], ...] = ((0, False),),
+    ) -> None:
         self.clock = Clock(1_750_000_000.0)
         self.line = Bottleneck(rate_bps, max_queue_s=max_queue_s)
         self.line.loss = loss
@@ -46,7 +54,14 @@ class Downlink:
         self.second = Second()
         self._numbered = numbered
         self._layers = [
-            Camera(ssrc=1_000 + index, rid=rid, height=180 << index, packets_per_frame=packets, packet_octets=octets)
+            Camera(
+                ssrc=1_000 + index,
+                rid=rid,
+                height=180 << index,
+                packets_per_frame=packets,
+                packet_octets=octets,
+                pattern=pattern,
+            )
             for index, (rid, (packets, octets)) in enumerate(LAYERS.items())
         ]
         self._mic = Microphone()
@@ -55,6 +70,8 @@ class Downlink:
         self._remb_bps, self._remb_at = 0, 0.0
         self._arrivals = ArrivalLog(self.clock.now)
         self._last_arrival = 0.0
+        self._heard: dict[int, tuple[int, float]] = {}
+        """The last sender report of each slot and when it came."""
         self._highest: dict[int, int] = {}
         self._first: dict[int, int] = {}
         self._count: dict[int, int] = {}
@@ -136,6 +153,8 @@ class Downlink:
                 case SendRtcp(1, data):
                     asked = [packet for packet in rtcp.parse(data) if isinstance(packet, rtcp.RtcpPsfbPacket)]
                     self._wanted.update(ssrc for packet in asked for ssrc in rtcp.keyframe_ssrcs(packet))
+                case SendRtcp(2, data):
+                    self._carry_report(data)
                 case _:
                     pass
 
@@ -147,6 +166,12 @@ class Downlink:
         if arrives_at is not None:
             self._last_arrival = max(arrives_at, self._last_arrival)
             self.clock.at(self._last_arrival, lambda: self._hear(data, sent_at))
+
+    def _carry_report(self, data: bytes) -> None:
+        arrives_at = self.line.send(len(data), self.clock.now)
+        for packet in rtcp.parse(data) if arrives_at is not None else ():
+            if isinstance(packet, rtcp.RtcpSrPacket):
+                self._heard[packet.ssrc] = (rtcp.compact_ntp(packet.sender_info.ntp_timestamp), arrives_at or 0.0)
 
     def _hear(self, data: bytes, sent_at: float) -> None:
         view = parse(data)
@@ -194,7 +219,11 @@ class Downlink:
         blocks = []
         for ssrc, highest in self._highest.items():
             lost = highest - self._first[ssrc] + 1 - self._count[ssrc]
-            blocks.append(rtcp.RtcpReceiverInfo(ssrc, 0, max(0, lost), highest & 0xFFFFFFFF, 0, 0, 0))
+            compact, heard_at = self._heard.get(ssrc, (0, 0.0))
+            if heard_at > self.clock.now:
+                compact = 0
+            since = int((self.clock.now - heard_at) * 65_536) if compact else 0
+            blocks.append(rtcp.RtcpReceiverInfo(ssrc, 0, max(0, lost), highest & 0xFFFFFFFF, 0, compact, since))
         if blocks:
             self._send(rtcp.receiver_report(1, blocks))
 

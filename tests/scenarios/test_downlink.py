@@ -31,9 +31,23 @@ def test_a_line_that_is_weak_from_the_start(numbered: bool) -> None:
     line = Downlink(400_000, numbered=numbered)
     line.play(8)
     settled = line.play(30)
-    assert all(second.frames >= 28 and second.height == 180 for second in settled)
+    assert all(second.frames >= 25 and second.height == 180 for second in settled)
     assert sum(second.switches for second in settled) == 0
-    assert all(second.sound >= 48 for second in settled)
+    assert sum(second.sound for second in settled) >= 0.99 * 30 * 50, "a failed probe costs a moment at most"
+
+
+def test_fewer_frames_of_the_larger_picture_where_the_next_layer_does_not_fit() -> None:
+    """With temporal layers 400 kbit/s carry 360 lines at half the frames instead of 180 lines."""
+    line = Downlink(3_000_000, numbered=True, pattern=((0, False), (2, True), (1, True), (2, False)))
+    line.play(10)
+    line.line.rate_bps = 400_000
+    line.play(5)
+    settled = line.play(15)
+    assert all(second.height == 360 and 13 <= second.frames <= 17 for second in settled)
+    assert sum(second.switches for second in settled) == 0
+    line.line.rate_bps = 900_000
+    line.play(15)
+    assert all(second.height == 360 and second.frames >= 28 for second in line.play(10))
 
 
 def test_no_padding_on_a_good_line() -> None:

@@ -8,6 +8,7 @@ from server.sfu.budget import (
     LAST_PROBE_S,
     LAST_TRIAL_S,
     MIN_LIMIT_BPS,
+    PROBE_DELAY_S,
     PROVE_S,
     RAMP_S,
     ViewerBudget,
@@ -133,6 +134,17 @@ def test_a_probe_that_cannot_go_on_taught_nothing_and_a_trial_is_not_stopped_so(
     assert budget.held_back(300_000, 900_000, FIRST_TRIAL_S, can_probe=False)
     budget.stop_probe()
     assert budget.limit_bps == 300_000
+
+
+def test_a_queue_or_loss_ends_a_probe_and_nothing_else() -> None:
+    for is_long, lost, ends in ((False, 0.03, False), (True, 0.0, True), (False, 0.09, True)):
+        budget = congested()
+        budget.on_rtt(0.05, 1.0)
+        budget.held_back(300_000, 900_000, FIRST_TRIAL_S, can_probe=True)
+        budget.on_rtt(0.06 + is_long * PROBE_DELAY_S, 5.0)
+        assert not budget.on_loss(lost, 100_000, 5.0)
+        assert budget.is_probing is not ends
+        assert budget.held_back(300_000, 900_000, 5.0 + FIRST_TRIAL_S, can_probe=False) is False
 
 
 @pytest.mark.parametrize(

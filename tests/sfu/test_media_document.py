@@ -53,6 +53,7 @@ def test_files_exist(name: str) -> None:
         f"within {budget.CONGESTION_MEMORY_S:g} s of congestion",
         f"falls by {100 * (1 - budget.FALL):.0f} %, or",
         f"rises over {budget.RAMP_S:g} s",
+        f"round trip {budget.PROBE_DELAY_S:g} s longer than usual or {100 * budget.PROBE_LOSS:g} % more loss",
         f"stands for {budget.PROVE_S:g} s",
         f"or after {feeding.THIN_PATIENCE_S:g} s for a key frame",
         f"Below {allocation.SURVIVAL_BPS // 1000} kbit/s a viewer",
