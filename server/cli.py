@@ -1,26 +1,23 @@
-"""argv -> what to run: ``diemcau serve | demo | bots | recordings``."""
+"""argv -> what to run: ``diemcau serve | demo | bots | recordings``.
+
+Each command imports what it needs when it runs: a render worker is one of these, and needs no server.
+"""
 
 import argparse
-import asyncio
 import logging
-import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import msgspec
-import uvloop
-
-from server.app import Address, Server, run_until_told, store_for
-from server.bots.roster import choose_endpoints, read_roster
-from server.bots.run import BotOptions, run_bots
-from server.clock import SystemClock
-from server.config import load_config
-from server.demo.fill import DemoResult, fill_demo
 from server.errors import DiemcauError
 from server.recording.commands import add_recordings_parser
 
+if TYPE_CHECKING:
+    from server.demo.result import DemoResult
+
 _DEMO_FILE = "demo.json"
+_Coroutine = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,8 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=arguments.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            status: int = runner.run(arguments.run(arguments))
+        status: int = arguments.run(arguments)
         return status
     except DiemcauError as error:
         print(f"diemcau: {error.detail} ({error.code})", file=sys.stderr)
@@ -46,11 +42,11 @@ def _parser() -> argparse.ArgumentParser:
 
     serve = commands.add_parser("serve", help="run the server")
     serve.add_argument("--data", type=Path, required=True, help="folder for everything that is kept")
-    serve.add_argument("--http", type=_address, default=Address("127.0.0.1", 8080), metavar="HOST:PORT")
-    serve.add_argument("--media", type=_address, default=Address("0.0.0.0", 5004), metavar="HOST:PORT")  # noqa: S104 - media comes from every network the province has
+    serve.add_argument("--http", type=_address, default=("127.0.0.1", 8080), metavar="HOST:PORT")
+    serve.add_argument("--media", type=_address, default=("0.0.0.0", 5004), metavar="HOST:PORT")  # noqa: S104 - media comes from every network the province has
     serve.add_argument("--announce", action="append", default=[], metavar="ADDRESS", help="public address behind NAT")
     serve.add_argument("--config", type=Path, metavar="FILE", help="TOML, see README")
-    serve.set_defaults(run=_serve)
+    serve.set_defaults(run=_on_loop(_serve))
 
     demo = commands.add_parser("demo", help="fill a data folder with a sample province and an open meeting")
     demo.add_argument("--data", type=Path, required=True)
@@ -58,35 +54,60 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--json", action="store_true", help="print the sign-ins as JSON")
     demo.add_argument("--again", action="store_true", help="new sign-ins for a sample province that is there already")
     demo.add_argument("--config", type=Path, metavar="FILE")
-    demo.set_defaults(run=_demo)
+    demo.set_defaults(run=_on_loop(_demo))
 
     bots = commands.add_parser("bots", help="fill a meeting with moving virtual endpoints")
     bots.add_argument("--endpoints", type=_count, required=True, help="how many; the first ones stay free for people")
     bots.add_argument("--url", default="http://localhost:8080", help="the running server")
     bots.add_argument("--data", type=Path, default=Path("data"), help="the folder that `diemcau demo` filled")
     bots.add_argument("--tokens", type=Path, metavar="FILE", help="sign-ins from here; else --data's demo.json")
-    bots.set_defaults(run=_bots)
+    bots.set_defaults(run=_on_loop(_bots))
 
     add_recordings_parser(commands)
     return parser
 
 
+def _on_loop(command: _Coroutine) -> Callable[[argparse.Namespace], int]:
+    def run(arguments: argparse.Namespace) -> int:
+        import asyncio
+
+        import uvloop
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(command(arguments))
+
+    return run
+
+
 async def _serve(arguments: argparse.Namespace) -> int:
+    import msgspec
+
+    from server.app import Address, Server, run_until_told
+    from server.config import load_config
+
+    http, media = Address(*arguments.http), Address(*arguments.media)
     config = load_config(arguments.config)
     if arguments.announce:
         announced = (*config.media.announce, *arguments.announce)
         config = msgspec.structs.replace(config, media=msgspec.structs.replace(config.media, announce=announced))
-    server = Server(arguments.data, arguments.http, arguments.media, config)
+    server = Server(arguments.data, http, media, config)
     first = await server.start()
     if first is not None:
         print(f"First sign-in (shown once): {first.username} / {first.password}")
-    print(f"Diemcau serves http://{_shown(arguments.http.host)}:{server.http_port}, media on UDP {server.media.port}")
+    print(f"Diemcau serves http://{_shown(http.host)}:{server.http_port}, media on UDP {server.media.port}")
     sys.stdout.flush()
     await run_until_told(server)
     return 0
 
 
 async def _demo(arguments: argparse.Namespace) -> int:
+    import msgspec
+
+    from server.app import store_for
+    from server.clock import SystemClock
+    from server.config import load_config
+    from server.demo.fill import fill_demo
+
     store = store_for(arguments.data, load_config(arguments.config))
     await store.open()
     try:
@@ -102,6 +123,12 @@ async def _demo(arguments: argparse.Namespace) -> int:
 
 
 async def _bots(arguments: argparse.Namespace) -> int:
+    import asyncio
+    import signal
+
+    from server.bots.roster import choose_endpoints, read_roster
+    from server.bots.run import BotOptions, run_bots
+
     roster = read_roster(arguments.tokens or arguments.data / _DEMO_FILE)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -118,7 +145,7 @@ def _tell(line: str) -> None:
     print(line, flush=True)
 
 
-def _table(demo: DemoResult) -> str:
+def _table(demo: "DemoResult") -> str:
     people = [("chair", demo.chair), ("operator", demo.operator), ("archivist", demo.archivist)]
     rows = [f"{role:<10} {person.username:<22} {person.password}" for role, person in people]
     rows += [
@@ -128,13 +155,13 @@ def _table(demo: DemoResult) -> str:
     return "\n".join([f"Meeting {demo.meeting}", f"{'role':<10} {'username':<22} password", *rows])
 
 
-def _address(text: str) -> Address:
+def _address(text: str) -> tuple[str, int]:
     """HOST:PORT, with [brackets] round an IPv6 host."""
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not colon or not host or not port.isdecimal() or int(port) > 65_535:
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
-    return Address(host, int(port))
+    return host, int(port)
 
 
 def _count(text: str) -> int:

@@ -6,11 +6,10 @@ a DiemcauError, which ``cli`` prints in one line.
 
 import argparse
 import os
-import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -36,7 +35,7 @@ _STDIO: Final = "-"
 
 
 def add_recordings_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add ``recordings`` and its commands; each sets ``run``, a coroutine function that returns the exit status."""
+    """Add ``recordings`` and its commands; each sets ``run``, which returns the exit status."""
     recordings = commands.add_parser("recordings", help="list, check, render, take away and bring back recordings")
     below = recordings.add_subparsers(required=True, metavar="COMMAND")
 
@@ -197,11 +196,10 @@ def _read_key(given: str) -> str:
 # --- running and telling ----------------------------------------------------------------------------------------------
 
 
-def _runner(command: _Command) -> Callable[[argparse.Namespace], Coroutine[Any, Any, int]]:
-    """As ``cli`` wants it. The work blocks: nothing else runs in this process."""
+def _runner(command: _Command) -> _Command:
+    """``command``, with what goes wrong with files put into words."""
 
-    async def run(arguments: argparse.Namespace) -> int:
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # the loop's own would wait for us
+    def run(arguments: argparse.Namespace) -> int:
         try:
             status = command(arguments)
             sys.stdout.flush()

@@ -230,3 +230,12 @@ def test_a_reader_that_has_seen_enough_is_no_error(data: Path) -> None:
         export.stdout.close()
         assert export.stderr.read() == b""
         assert export.wait(30) == 1
+
+
+def test_no_server_is_loaded_for_a_folder(data: Path) -> None:
+    """Each film's worker is such a command: it starts in a seventh of a second, and does so beside meetings."""
+    told = "import sys; from server.cli import main; main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+    command = [sys.executable, "-c", told, "recordings", "list", "--data", str(data)]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stderr.split()
+    assert "server.recording.shelf" in loaded
+    assert not {"server.app", "aiohttp", "sqlalchemy", "asyncio", "av", "numpy"} & set(loaded)
