@@ -45,6 +45,7 @@ class Feeding:
     def assign(self, slot: Slot, uplink: Uplink | None, missing_reason: str, now: float) -> None:
         """From now on ``slot`` shall carry ``uplink``; None: nothing, for ``missing_reason``."""
         before = slot.target
+        slot.hope(False)
         if before is not None:
             before.listeners.remove(slot)
         slot.target = uplink
@@ -81,6 +82,7 @@ class Feeding:
         self._stop(slot)
         self._wait_no_more(slot)
         slot.layer = None
+        slot.hope(False)
         if slot.target is not None:
             slot.target.listeners.remove(slot)
             self._demand.review(slot.target, now)
@@ -195,12 +197,13 @@ class Feeding:
     def _plan(self, viewer: Peer, now: float) -> None:
         wishes: list[tuple[Slot, list[Stream]]] = []
         for slot in sorted(viewer.video_slots, key=_class):
-            target, slot.layer, slot.is_hoping = slot.target, None, False
+            target, slot.layer = slot.target, None
+            slot.hope(False)
             if target is not None and not _obstacle(slot) and slot.shown_height != 0:
                 offered = [stream for stream in target.offered_streams(now) if _fits(stream, slot)]
                 if offered:
                     wishes.append((slot, _rungs(offered, _shows_screen(slot))))
-                slot.is_hoping = not offered
+                slot.hope(not offered)
         demands = [_demand(slot, offered) for slot, offered in wishes]
         audio_bps = viewer.audio_bps(AUDIO_RESERVE_BPS)
         running_bps = audio_bps + viewer.video_bps()

@@ -50,6 +50,7 @@ class Slot:
 
     __slots__ = (
         "_capture",
+        "_is_hoping",
         "_layer",
         "_octets_past",
         "_packets_past",
@@ -62,7 +63,6 @@ class Slot:
         "announced",
         "destination",
         "feed",
-        "is_hoping",
         "missing_reason",
         "past",
         "peer",
@@ -83,8 +83,7 @@ class Slot:
         self.missing_reason = "unassigned"
         self.shown_height: int | None = None
         self._layer: Stream | None = None
-        self.is_hoping = False
-        """It would show its target, of which nothing comes."""
+        self._is_hoping = False
         self.waiting: Stream | None = None
         self.feed: Feed | None = None
         self.past: deque[Feed] = deque()
@@ -117,6 +116,13 @@ class Slot:
         if stream is not None:
             stream.planned_for += 1
         self._layer = stream
+
+    def hope(self, is_hoping: bool) -> None:
+        """It would show its target, of which nothing comes; or not so."""
+        if self._is_hoping != is_hoping:
+            assert self.target is not None
+            self._is_hoping = is_hoping
+            self.target.hopes += 1 if is_hoping else -1
 
     @property
     def packets(self) -> int:

@@ -31,7 +31,7 @@ _WORST_TO_BEST = "qhf"
 class Uplink:
     """One sending m-section of a peer. Its gate starts closed, and nothing but the router's caller opens it."""
 
-    __slots__ = ("gate_open", "listeners", "peer", "spec", "streams", "told_rids")
+    __slots__ = ("gate_open", "hopes", "listeners", "peer", "spec", "streams", "told_rids")
 
     def __init__(self, peer: PeerKey, spec: UplinkSpec, first_key: int) -> None:
         self.peer = peer
@@ -40,6 +40,8 @@ class Uplink:
         rids = sorted(spec.rids, key=_WORST_TO_BEST.find) if set(spec.rids) <= set(_WORST_TO_BEST) else spec.rids
         self.streams = [Stream(first_key + index, self, rid) for index, rid in enumerate(rids or ("",))]
         self.listeners: list[Slot] = []
+        self.hopes = 0
+        """How many slots would show it if something came."""
         self.told_rids = self.rids
         """The layers that the sender was last told to send; at first all."""
 
@@ -75,7 +77,7 @@ class Uplink:
 
         All, where somebody would watch and nothing comes: what the sender was told is not to be the reason.
         """
-        if any(slot.is_hoping for slot in self.listeners):
+        if self.hopes:
             return self.rids
         return tuple(stream.rid for stream in self.streams if stream.is_watched or stream.ssrc is None)
 
