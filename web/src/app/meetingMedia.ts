@@ -14,7 +14,7 @@ const AUDIO_SLOTS = 3
 const PHONE_SLOTS = 4
 const WEAK_SLOTS = 6
 const SAMPLE_EVERY_MS = 2_000
-/** `disconnected` heals by itself after a short cut; after this long a new connection is quicker. */
+/** `disconnected` heals by itself or by another way (ICE restart); after this long a new connection is quicker. */
 const PATIENCE_MS = 4_000
 const RETRY_MS = 5_000
 const SHOW_DELAY_MS = 120
@@ -29,6 +29,7 @@ export function useMeetingMedia(road: MeetingRoad, line: { value: LineReport | n
   let peer: MediaPeer | null = null
   let welcome: Welcome | null = null
   let memory: LineMemory | null = null
+  let restarting = false
   let retryTimer: ReturnType<typeof setTimeout> | null = null
   let showTimer: ReturnType<typeof setTimeout> | null = null
 
@@ -41,13 +42,25 @@ export function useMeetingMedia(road: MeetingRoad, line: { value: LineReport | n
   road.onWelcome((next) => {
     welcome = next
     // A resumed session keeps its media; any other has none yet at the server.
-    if (!next.resumed) drop()
-    else if (peer && peer.pc.connectionState !== 'connected') replaceSoon()
+    restarting = false
+    if (!next.resumed) return drop()
+    peer?.setIceServers(next.ice_servers)
+    if (peer && peer.pc.connectionState !== 'connected') heal()
   })
   road.onMessage((message) => {
     if (message.type === 'answer') void accept(message)
     if (message.type === 'layers') void peer?.setLayers(message.mid, message.rids)
     if (message.type === 'error' && message.about === 'offer') retryIn(RETRY_MS)
+    if (message.type === 'ice_restarted') {
+      restarting = false
+      void peer?.resumeIce(message.fragment)
+    }
+    // The server has given that connection up.
+    if (message.type === 'error' && message.about === 'restart_ice' && restarting) retryIn(0)
+    if (message.type === 'ice_servers' && welcome) {
+      welcome = { ...welcome, ice_servers: message.ice_servers }
+      peer?.setIceServers(message.ice_servers)
+    }
   })
   watch(wanted, (yes) => yes && !peer && void connect())
   watch(
@@ -60,6 +73,7 @@ export function useMeetingMedia(road: MeetingRoad, line: { value: LineReport | n
   async function connect() {
     if (!welcome || !wanted.value) return
     drop()
+    restarting = false
     const publish = welcome.you.seat_id !== null
     const created = new MediaPeer(
       {
@@ -96,17 +110,28 @@ export function useMeetingMedia(road: MeetingRoad, line: { value: LineReport | n
     if (next === 'connected') {
       cancelRetry()
       state.value = 'connected'
-    } else if (next === 'disconnected') {
+    } else if (next === 'disconnected' || next === 'failed') {
       state.value = 'lost'
-      retryIn(PATIENCE_MS)
-    } else if (next === 'failed' || next === 'closed') {
+      heal()
+    } else if (next === 'closed') {
       state.value = 'lost'
-      replaceSoon()
+      retryIn(0)
     }
   }
 
-  function replaceSoon() {
-    retryIn(0)
+  /** The same media by another way, or soon a new connection. The signalling may have lost its way too. */
+  function heal() {
+    road.suspect()
+    if (road.state.value === 'open' && !restarting) void restart()
+    retryIn(PATIENCE_MS)
+  }
+
+  async function restart() {
+    const current = peer
+    restarting = true
+    const fragment = await current?.restartIce()
+    if (fragment && peer === current) road.send({ type: 'restart_ice', fragment })
+    else restarting = false
   }
 
   function retryIn(delay_ms: number) {

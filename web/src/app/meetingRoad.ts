@@ -131,6 +131,7 @@ export function useMeetingRoad(meetingId: string, line: () => LineReport) {
     /** A command whose refusal is of no interest to the person. */
     tell: (command: PersonCommand) => void connection.ask(command).catch(() => undefined),
     send: connection.send.bind(connection),
+    suspect: connection.suspect.bind(connection),
     leave: connection.leave.bind(connection),
     /** What the server's clock says now, in Unix seconds. */
     serverNow: (now_ms = Date.now()) => now_ms / 1000 + connection.serverAhead_s,

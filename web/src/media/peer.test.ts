@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 
-import { MediaPeer, type PeerPlan } from './peer'
+import { MediaPeer, withFragment, type PeerPlan } from './peer'
 
 class FakeTransceiver {
   mid: string | null = null
@@ -23,6 +23,12 @@ class FakeTransceiver {
 class FakeConnection {
   transceivers: FakeTransceiver[] = []
   localDescription: { sdp: string } | null = null
+  remoteDescription: { sdp: string } | null = null
+  signalingState = 'stable'
+  restartIce = vi.fn()
+  getConfiguration = vi.fn().mockReturnValue({ bundlePolicy: 'max-bundle' })
+  setConfiguration = vi.fn()
+  rollbacks = 0
   connectionState = 'new'
   onconnectionstatechange: (() => void) | null = null
   createOffer = vi.fn().mockResolvedValue({ type: 'offer', sdp: 'v=0' })
@@ -35,8 +41,14 @@ class FakeConnection {
     return transceiver
   }
 
-  async setLocalDescription(description: { sdp: string }) {
-    this.localDescription = description
+  async setLocalDescription(description?: { type?: string; sdp: string }) {
+    if (description?.type === 'rollback') {
+      this.rollbacks += 1
+      this.signalingState = 'stable'
+      return
+    }
+    this.signalingState = 'have-local-offer'
+    this.localDescription = description ?? { sdp: 'v=0\r\na=ice-ufrag:new1\r\na=ice-pwd:new-password\r\n' }
     this.transceivers.forEach((transceiver, index) => (transceiver.mid = String(index)))
   }
 }
@@ -178,5 +190,54 @@ describe('layers that nobody takes', () => {
       [true, false, false],
       [false, true, false],
     ])
+  })
+})
+
+describe('another way for the same media', () => {
+  const ANSWER =
+    'v=0\r\na=ice-ufrag:s1\r\na=ice-pwd:p1\r\na=candidate:1 udp old\r\na=candidate:2 tcp old\r\na=mid:0\r\n'
+  const FRAGMENT = 'a=ice-ufrag:s2\r\na=ice-pwd:p2\r\nm=audio 9 X 0\r\na=mid:0\r\na=candidate:1 udp new\r\n'
+
+  it('sends credentials only, and sets the answer there is with the new ones of the server', async () => {
+    const it = peer()
+    await it.offer({ mic: null, camera: null })
+    expect(await it.restartIce()).toBeNull()
+    pc.remoteDescription = { sdp: ANSWER }
+    pc.signalingState = 'stable'
+    expect(await it.restartIce()).toBe('a=ice-ufrag:new1\r\na=ice-pwd:new-password\r\n')
+    expect(pc.restartIce).toHaveBeenCalledOnce()
+    await it.resumeIce(FRAGMENT)
+    expect(pc.setRemoteDescription).toHaveBeenCalledWith({
+      type: 'answer',
+      sdp: 'v=0\r\na=ice-ufrag:s2\r\na=ice-pwd:p2\r\na=candidate:1 udp new\r\na=mid:0\r\n',
+    })
+    expect(pc.createOffer).toHaveBeenCalledOnce()
+  })
+
+  it('starts anew where the answer was lost on the way, and ignores one that nobody waits for', async () => {
+    const it = peer()
+    await it.offer({ mic: null, camera: null })
+    pc.remoteDescription = { sdp: ANSWER }
+    await it.restartIce()
+    expect(pc.rollbacks).toBe(1)
+    pc.signalingState = 'stable'
+    pc.setRemoteDescription.mockClear()
+    await it.resumeIce(FRAGMENT)
+    expect(pc.setRemoteDescription).not.toHaveBeenCalled()
+  })
+
+  it('keeps an answer as it is where the fragment has no credentials', () => {
+    expect(withFragment('a=ice-ufrag:s1\r\na=ice-pwd:p1', '')).toBe('a=ice-ufrag:s1\r\na=ice-pwd:p1')
+  })
+
+  it('takes newer relay credentials', () => {
+    peer().setIceServers([
+      { urls: ['turn:t.example'], username: 'u', credential: 'c' },
+      { urls: ['stun:s'], username: null, credential: null },
+    ])
+    expect(pc.setConfiguration).toHaveBeenCalledWith({
+      bundlePolicy: 'max-bundle',
+      iceServers: [{ urls: ['turn:t.example'], username: 'u', credential: 'c' }, { urls: ['stun:s'] }],
+    })
   })
 })

@@ -59,11 +59,7 @@ export class MediaPeer {
   ) {
     this.pc = create({
       bundlePolicy: 'max-bundle',
-      iceServers: plan.iceServers.map(({ urls, username, credential }) => ({
-        urls: [...urls],
-        ...(username !== null && { username }),
-        ...(credential !== null && { credential }),
-      })),
+      iceServers: asConfigured(plan.iceServers),
     })
     this.pc.onconnectionstatechange = () => onState(this.pc.connectionState)
   }
@@ -85,6 +81,33 @@ export class MediaPeer {
       const transceiver = byMid.get(mid)
       return transceiver ? [{ mid, kind, index, track: transceiver.receiver.track }] : []
     })
+  }
+
+  /**
+   * Look for another way to the server for the media there is. Returns what to send as `restart_ice` (RFC 8840), null
+   * while there is nothing to restart. The local offer behind it is never sent: nothing of it is new but credentials.
+   * Called again before the answer came: that one is not coming any more.
+   */
+  async restartIce(): Promise<string | null> {
+    if (!this.pc.remoteDescription) return null
+    if (this.pc.signalingState !== 'stable') await this.pc.setLocalDescription({ type: 'rollback' })
+    this.pc.restartIce()
+    await this.pc.setLocalDescription()
+    return credentialLines(this.pc.localDescription?.sdp ?? '')
+  }
+
+  /** Take the server's `ice_restarted`: the answer there is, with its new credentials and candidates. */
+  async resumeIce(fragment: string): Promise<void> {
+    if (this.pc.signalingState !== 'have-local-offer' || !this.pc.remoteDescription) return
+    await this.pc.setRemoteDescription({
+      type: 'answer',
+      sdp: withFragment(this.pc.remoteDescription.sdp, fragment),
+    })
+  }
+
+  /** Newer relay credentials, for the next restart. */
+  setIceServers(servers: readonly IceServer[]): void {
+    this.pc.setConfiguration({ ...this.pc.getConfiguration(), iceServers: asConfigured(servers) })
   }
 
   async setMic(track: MediaStreamTrack | null): Promise<void> {
@@ -153,6 +176,40 @@ export class MediaPeer {
       transceiver.mid === null ? [] : [{ mid: transceiver.mid, label: label as OfferedTrack['label'] }],
     )
   }
+}
+
+/** As the browser's configuration wants them. */
+export function asConfigured(servers: readonly IceServer[]): RTCIceServer[] {
+  return servers.map(({ urls, username, credential }) => ({
+    urls: [...urls],
+    ...(username !== null && { username }),
+    ...(credential !== null && { credential }),
+  }))
+}
+
+/** The ICE credentials of a description; in a bundle all sections have the same. */
+function credentialLines(sdp: string): string {
+  const lines = sdp.split(/\r?\n/)
+  const first = (name: string) => lines.find((line) => line.startsWith(name)) ?? ''
+  return `${first('a=ice-ufrag:')}\r\n${first('a=ice-pwd:')}\r\n`
+}
+
+/** An answer with the credentials and candidates of a fragment in place of its own. */
+export function withFragment(answer: string, fragment: string): string {
+  const fresh = fragment.split(/\r?\n/)
+  const ufrag = fresh.find((line) => line.startsWith('a=ice-ufrag:'))
+  const pwd = fresh.find((line) => line.startsWith('a=ice-pwd:'))
+  const candidates = fresh.filter((line) => line.startsWith('a=candidate:'))
+  const lines: string[] = []
+  let replaced = false
+  for (const line of answer.split(/\r?\n/)) {
+    if (ufrag && line.startsWith('a=ice-ufrag:')) lines.push(ufrag)
+    else if (pwd && line.startsWith('a=ice-pwd:')) lines.push(pwd)
+    else if (!line.startsWith('a=candidate:')) lines.push(line)
+    else if (!replaced) lines.push(...candidates)
+    replaced ||= line.startsWith('a=candidate:')
+  }
+  return lines.join('\r\n')
 }
 
 /** VP8 first, then H.264. What a browser cannot be told it simply offers in full. */

@@ -243,3 +243,38 @@ describe('leaving', () => {
     expect(connection.state).toBe('over')
   })
 })
+
+describe('a suspected line', () => {
+  it('is given up when it does not answer soon, and resumed', () => {
+    const connection = connect()
+    enter()
+    connection.suspect()
+    connection.suspect()
+    expect(now().sent.filter((message) => message.type === 'ping')).toHaveLength(1)
+    vi.advanceTimersByTime(2_000)
+    expect(connection.state).toBe('reconnecting')
+    vi.advanceTimersByTime(1_000)
+    now().onopen?.()
+    expect(now().last('hello')).toMatchObject({ resume: 'token' })
+  })
+
+  it('stays when it answers', () => {
+    const connection = connect()
+    enter()
+    vi.advanceTimersByTime(1_000)
+    connection.wake()
+    vi.advanceTimersByTime(100)
+    now().say({ type: 'pong', sent_at: 1_001, server_time: 1_001 })
+    vi.advanceTimersByTime(3_000)
+    expect(connection.state).toBe('open')
+    expect(sockets).toHaveLength(1)
+  })
+
+  it('is nothing to a connection that is not there', () => {
+    const connection = connect()
+    connection.suspect()
+    expect(now().sent).toEqual([])
+    vi.advanceTimersByTime(2_000)
+    expect(sockets).toHaveLength(1)
+  })
+})

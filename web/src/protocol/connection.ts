@@ -58,6 +58,7 @@ export class CommandRefused extends Error {
 
 const PING_EVERY_MS = 5_000
 const SILENCE_LIMIT_MS = 12_000
+const SUSPICION_LIMIT_MS = 2_000
 const WELCOME_LIMIT_MS = 8_000
 const ANSWER_LIMIT_MS = 10_000
 const RETRY_FIRST_MS = 300
@@ -88,6 +89,7 @@ export class Connection {
   private pingTimer: ReturnType<typeof setInterval> | null = null
   private retryTimer: ReturnType<typeof setTimeout> | null = null
   private welcomeTimer: ReturnType<typeof setTimeout> | null = null
+  private suspicionTimer: ReturnType<typeof setTimeout> | null = null
   private readonly now: () => number
   private readonly random: () => number
 
@@ -118,6 +120,18 @@ export class Connection {
   /** The network is said to be back: do not wait for the timer. */
   wake(): void {
     if (this.state === 'reconnecting' && this.retryTimer) this.connect()
+    else this.suspect()
+  }
+
+  /** Something says that the line may be gone (no media, another network): find out now, not by silence. */
+  suspect(): void {
+    if (this.state !== 'open' || this.suspicionTimer) return
+    const since_ms = this.now()
+    this.suspicionTimer = setTimeout(() => {
+      this.suspicionTimer = null
+      if (this.heardAt_ms <= since_ms) this.lost()
+    }, SUSPICION_LIMIT_MS)
+    this.ping()
   }
 
   send(message: FromClient): void {
@@ -248,7 +262,8 @@ export class Connection {
     if (this.pingTimer) clearInterval(this.pingTimer)
     if (this.retryTimer) clearTimeout(this.retryTimer)
     if (this.welcomeTimer) clearTimeout(this.welcomeTimer)
-    this.pingTimer = this.retryTimer = this.welcomeTimer = null
+    if (this.suspicionTimer) clearTimeout(this.suspicionTimer)
+    this.pingTimer = this.retryTimer = this.welcomeTimer = this.suspicionTimer = null
   }
 
   private setState(state: ConnectionState): void {
