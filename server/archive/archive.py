@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
+from typing import Final
 
 from server.archive.catalogue import Catalogue
 from server.archive.desk import Desk
@@ -23,6 +24,10 @@ from server.recording.keys import SigningKey
 from server.store.store import Store
 
 logger = logging.getLogger(__name__)
+
+
+_LAST_ROUND_S: Final = 5.0
+"""How long a stop waits for a look at the folders that is under way."""
 
 
 class Archive:
@@ -84,6 +89,7 @@ class Archive:
         )
         self.workshop = Workshop(store, self._catalogue, self._queue, readers, desk, key)
         self._rounds: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
 
     async def start(self, recorded_meetings: Collection[str] = ()) -> None:
         """Once the store is open and the meetings are back: ``recorded_meetings`` have a recording that goes on.
@@ -92,14 +98,18 @@ class Archive:
         """
         await asyncio.to_thread(self._dir.mkdir, parents=True, exist_ok=True)
         await self._queue.start()
+        self._stopping.clear()
         self._rounds = asyncio.create_task(self._go_round(frozenset(recorded_meetings)))
 
     async def stop(self) -> None:
         """End workers and background work; what was begun goes on at the next start."""
         if self._rounds is not None:
-            self._rounds.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._rounds
+            self._stopping.set()
+            # A round that is under way is let finish: what it has begun in the store is not torn off.
+            _, pending = await asyncio.wait([self._rounds], timeout=_LAST_ROUND_S)
+            for late in pending:
+                late.cancel()
+                await asyncio.wait([late])
             self._rounds = None
         await self.keeper.stop()
         await self._queue.stop()
@@ -124,8 +134,11 @@ class Archive:
         await self._guarded(self.keeper.go_on)
         await self._guarded(lambda: self._catalogue.reconcile(recorded_meetings))
         self._queue.wake()
-        while True:
-            await asyncio.sleep(self._config.look_again_s)
+        while not self._stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._config.look_again_s):
+                    await self._stopping.wait()
+                return
             await self._guarded(self.look_again)
 
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:

@@ -15,9 +15,9 @@ from server.archive.downloads import Octets, OpenFile, Readers
 from server.archive.reading import CAPTIONS_FILE
 from server.errors import Conflict, NotFound, Unavailable
 from server.recording.film.piece_server import PieceServer
+from server.recording.film_check import FILM_FILE, FILM_MANIFEST_FILE
 from server.recording.log import LOG_FILE
 from server.recording.package import Package
-from server.recording.verify import FILM_FILE, FILM_MANIFEST_FILE
 from server.store.store import Store
 
 Loan = tuple[Entry, Octets]

@@ -17,9 +17,9 @@ from server.archive.views import (
 from server.errors import DiemcauError
 from server.recording.events import Closed, Line, Paused, Resumed, SegmentClosed
 from server.recording.film.timeline import Timeline, build
+from server.recording.film_check import FILM_FILE, FILM_MANIFEST_FILE
 from server.recording.inside import plain_files
 from server.recording.log import LOG_FILE, LogDamaged, read_log
-from server.recording.verify import FILM_FILE, FILM_MANIFEST_FILE
 
 CAPTIONS_FILE = "captions.vi.vtt"
 WORK = "film/"

@@ -120,7 +120,8 @@ class RenderQueue:
                 taken = await self._take()
                 if taken is None:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._changed.wait(), self._limits.look_again_s)
+                        async with asyncio.timeout(self._limits.look_again_s):
+                            await self._changed.wait()
                     continue
                 recording_id, again = taken
                 job = asyncio.create_task(self._render(recording_id, again))
@@ -201,7 +202,8 @@ class RenderQueue:
         listening = asyncio.create_task(_listen(process.stderr, last_words))
         try:
             await self._follow(recording_id, process.stdout)
-            await asyncio.wait_for(process.wait(), self._limits.stall_s)
+            async with asyncio.timeout(self._limits.stall_s):
+                await process.wait()
             await listening
         except TimeoutError:
             raise RenderFailed(f"the worker said nothing for {self._limits.stall_s:.0f} s") from None
@@ -216,7 +218,9 @@ class RenderQueue:
         kept_at = self._clock.now()
         while True:
             try:
-                line = await asyncio.wait_for(lines.readline(), self._limits.stall_s)
+                # Not wait_for: before Python 3.12 it lost a cancellation that came together with a line.
+                async with asyncio.timeout(self._limits.stall_s):
+                    line = await lines.readline()
             except ValueError:  # longer than any line of ours
                 continue
             if not line:
@@ -285,7 +289,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     try:
-        await asyncio.wait_for(process.wait(), _TERMINATES_WITHIN_S)
+        async with asyncio.timeout(_TERMINATES_WITHIN_S):
+            await process.wait()
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
             process.kill()

@@ -4,11 +4,13 @@ A caller waits less than 5 s in all before it is told (SCENARIOS row 15): first 
 that another process holds.
 """
 
+import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -72,6 +74,7 @@ class Store:
         """A session for reading: one snapshot. Nothing of it is written."""
         with _refusals():
             async with AsyncSession(_opened(self._readers), expire_on_commit=False, autoflush=False) as session:
+                await _whole(session.connection())
                 yield session
 
     @asynccontextmanager
@@ -79,7 +82,7 @@ class Store:
         """A session in one transaction, committed at the end of the block, rolled back by any exception."""
         with _refusals():
             async with AsyncSession(_opened(self._writers), expire_on_commit=False) as session, session.begin():
-                await session.connection()  # the lock is taken here, not at the block's first statement
+                await _whole(session.connection())  # the lock is taken here, not at the block's first statement
                 yield session
 
     def _make_private(self) -> None:
@@ -104,6 +107,16 @@ class Store:
                     await connection.run_sync(_check, "foreign_key_check", self._url.database)
         finally:
             await engine.dispose()
+
+
+async def _whole(step: Coroutine[Any, Any, object]) -> None:
+    """To its end, whoever is cancelled meanwhile: a connection that is dropped while it is made is never closed."""
+    task = asyncio.create_task(step)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _opened(engine: AsyncEngine | None) -> AsyncEngine:

@@ -150,7 +150,8 @@ class _Worker:
         assert self._process.stdout is not None
         self._process.stdin.write(msgspec.json.encode(order) + b"\n")
         while True:
-            line = await asyncio.wait_for(self._process.stdout.readline(), silent_s)
+            async with asyncio.timeout(silent_s):
+                line = await self._process.stdout.readline()
             if not line.endswith(b"\n"):
                 raise EOFError(f"the worker ended with {self._process.returncode}")
             answer = msgspec.json.decode(line, type=Answer)
@@ -176,6 +177,7 @@ class _Worker:
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
-            await asyncio.wait_for(self._process.wait(), _ENDS_WITHIN_S)
+            async with asyncio.timeout(_ENDS_WITHIN_S):
+                await self._process.wait()
         except TimeoutError:
             await self.kill()
