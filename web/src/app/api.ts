@@ -1,4 +1,4 @@
-import type { LineTestResult, Me, Meetings, Problem, SignIn } from '../protocol/types.gen'
+import type { LineTestResult, Me, MediaLineTest, Meetings, Problem, SignIn } from '../protocol/types.gen'
 
 /** The server's refusal as problem+json (RFC 9457), or `network` when it could not be reached. */
 export class ApiError extends Error {
@@ -20,6 +20,14 @@ export const api = {
   downloadTest: async (octets: number) =>
     (await request('GET', `/api/line-test?octets=${octets}`)).arrayBuffer(),
   uploadTest: (body: Uint8Array<ArrayBuffer>) => call<LineTestResult>('POST', '/api/line-test', { body }),
+  mediaTest: () => call<MediaLineTest>('GET', '/api/line-test/media'),
+  /** An SDP offer that only tries whether the media port is reached; returns the answer. */
+  tryMedia: (offer: string) =>
+    call<string>('POST', '/api/line-test/media', {
+      body: new Blob([offer]),
+      type: 'application/sdp',
+      as: 'text',
+    }),
 }
 
 export function meetingSocketUrl(meetingId: string, base: Location): string {

@@ -1,4 +1,5 @@
 import type { LineQuality } from '../media/line'
+import { testWays, type Ways } from '../media/ways'
 import { api } from './api'
 
 export interface LineTestFigures {
@@ -21,6 +22,12 @@ export async function testLine(): Promise<LineTestFigures> {
   const down_ms = await timed(() => api.downloadTest(DOWN_OCTETS))
   const up_ms = await timed(() => api.uploadTest(noise(UP_OCTETS)))
   return { rtt_ms, down_Mbps: rate(DOWN_OCTETS, down_ms - rtt_ms), up_Mbps: rate(UP_OCTETS, up_ms - rtt_ms) }
+}
+
+/** Which ways media can take from here to the server. */
+export async function testMediaWays(): Promise<Ways> {
+  const { ice_servers } = await api.mediaTest()
+  return testWays({ iceServers: ice_servers, ask: api.tryMedia })
 }
 
 /** One 720p picture with its lower layers takes about 2 Mbit/s up; a stage of pictures about as much down. */

@@ -89,6 +89,25 @@ export const en: Messages = {
       none: 'The server cannot be reached. Check the network cable or call the technician.',
     },
     lineFigures: 'Delay {rtt} ms, down {down} Mbit/s, up {up} Mbit/s',
+    ways: 'Ways for sound and pictures',
+    testingWays: 'Trying the ways for sound and pictures…',
+    way: {
+      udp: 'Direct (UDP)',
+      tcp: 'Fallback (TCP)',
+      relay: 'Relay (TURN)',
+    },
+    wayState: {
+      open: 'open',
+      blocked: 'blocked',
+      absent: 'not there',
+    },
+    wayVerdict: {
+      udp: 'Sound and pictures go straight to the server.',
+      tcp: 'The network here blocks UDP. You can meet over TCP; on a weak line the picture may lag.',
+      relay:
+        'The network here blocks the server’s port. You can meet through the relay, with a little more delay.',
+      none: 'A firewall here blocks sound and pictures. Show this line to the technician before the meeting.',
+    },
     go: 'Join',
     withoutBoth: 'You can still join: you will hear and see, but not speak.',
     withoutMic: 'No microphone: you cannot speak until there is one.',

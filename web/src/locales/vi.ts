@@ -89,6 +89,25 @@ export const vi = {
       none: 'Không tới được máy chủ. Kiểm tra dây mạng hoặc gọi cán bộ kỹ thuật.',
     },
     lineFigures: 'Trễ {rtt} ms, tải về {down} Mbit/s, tải lên {up} Mbit/s',
+    ways: 'Đường cho tiếng và hình',
+    testingWays: 'Đang thử đường cho tiếng và hình…',
+    way: {
+      udp: 'Trực tiếp (UDP)',
+      tcp: 'Dự phòng (TCP)',
+      relay: 'Trạm chuyển tiếp (TURN)',
+    },
+    wayState: {
+      open: 'thông',
+      blocked: 'bị chặn',
+      absent: 'không có',
+    },
+    wayVerdict: {
+      udp: 'Tiếng và hình đi thẳng tới máy chủ.',
+      tcp: 'Mạng ở đây chặn UDP. Vẫn họp được qua TCP; khi đường truyền yếu hình có thể chậm hơn.',
+      relay:
+        'Mạng ở đây chặn cổng của máy chủ. Vẫn họp được qua trạm chuyển tiếp, tiếng và hình trễ hơn một chút.',
+      none: 'Tường lửa ở đây chặn tiếng và hình. Hãy đưa dòng này cho cán bộ kỹ thuật trước giờ họp.',
+    },
     go: 'Vào họp',
     withoutBoth: 'Vẫn vào họp được: bạn sẽ nghe và xem, chưa thể phát biểu.',
     withoutMic: 'Không có micro: bạn sẽ không phát biểu được cho đến khi có micro.',
