@@ -4,7 +4,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
@@ -61,16 +61,22 @@ def hash_of(file: BinaryIO, at_most: int | None = None) -> tuple[str, int]:
 def plain_files(folder: Path, depth: int = _DEEPEST) -> Iterator[tuple[str, os.stat_result | None]]:
     """Every name below ``folder``, sorted, with ``/`` between folders; None for what is no plain file. OSError passes.
 
-    Folders are gone into (``depth`` times at most) and not named themselves; links are not followed.
+    Folders are gone into (``depth`` times at most) and not named themselves; links are not followed. What goes while
+    one looks (a renderer's pieces, its whole work folder) is left out; only ``folder`` itself must be there.
     """
     with os.scandir(folder) as entries:
         found = sorted(entries, key=lambda entry: entry.name)
     for entry in found:
         if depth and entry.is_dir(follow_symlinks=False):
-            for name, status in plain_files(folder / entry.name, depth - 1):
-                yield f"{entry.name}/{name}", status
-        else:
-            yield entry.name, entry.stat(follow_symlinks=False) if entry.is_file(follow_symlinks=False) else None
+            with suppress(FileNotFoundError):
+                for name, status in plain_files(folder / entry.name, depth - 1):
+                    yield f"{entry.name}/{name}", status
+            continue
+        try:
+            status = entry.stat(follow_symlinks=False) if entry.is_file(follow_symlinks=False) else None
+        except FileNotFoundError:
+            continue
+        yield entry.name, status
 
 
 def _open_at(name: str, flags: int, folder: int) -> int:

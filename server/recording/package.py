@@ -16,10 +16,10 @@ import msgspec
 
 from server.errors import Conflict, InvalidInput
 from server.recording.events import Opened, SegmentClosed
+from server.recording.film_check import FILM_FILE, FILM_MANIFEST_FILE, MAX_FILM_MANIFEST_OCTETS, FilmManifest
 from server.recording.inside import hash_of, open_inside, plain_files
 from server.recording.log import read_log
 from server.recording.tar import end_of_archive, file_header, padded, padding
-from server.recording.verify import FILM_FILE, FILM_MANIFEST_FILE, MAX_FILM_MANIFEST_OCTETS, FilmManifest
 
 MANIFEST_FILE: Final = "manifest.json"
 PIECE_OCTETS: Final = 1 << 20

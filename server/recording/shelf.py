@@ -7,9 +7,9 @@ from typing import Final
 import msgspec
 
 from server.recording.events import Closed, Line, Opened
+from server.recording.film_check import FILM_FILE, FILM_MANIFEST_FILE
 from server.recording.inside import open_inside, plain_files
 from server.recording.log import LOG_FILE, MAX_LINE_OCTETS, decode_line
-from server.recording.verify import FILM_FILE, FILM_MANIFEST_FILE
 
 _TAIL_OCTETS: Final = 64 << 10
 

@@ -11,34 +11,22 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
-import msgspec
-
 from server.errors import InvalidInput
 from server.recording.events import Closed, Gap, Line, Opened, SegmentClosed
+from server.recording.film_check import FILM_FILE, FILM_MANIFEST_FILE, check_film
 from server.recording.inside import NotPlain, hash_of, open_inside, plain_files, size_of
 from server.recording.keys import PUBLIC_KEY_FILE, PublicKey, verify_document
 from server.recording.log import LOG_FILE, MAX_LINE_OCTETS, LogDamaged, LogReader, decode_line
 from server.recording.report import Finding, Report
 from server.recording.times import Times
 
-FILM_FILE: Final = "film.mp4"
-FILM_MANIFEST_FILE: Final = "film.json"
 TRACKS_FOLDER: Final = "tracks"
 MAX_FINDINGS: Final = 1_000
 
 _MAX_SEGMENTS: Final = 50_000
-MAX_FILM_MANIFEST_OCTETS: Final = 8 << 20
 _MAX_UNSIGNED: Final = 1_000
 _SEGMENT_NAME: Final = re.compile(rf"{TRACKS_FOLDER}/[A-Za-z0-9_-][A-Za-z0-9_.-]{{0,90}}", re.ASCII)
 _VOUCHED_FOR: Final = (LOG_FILE, PUBLIC_KEY_FILE, FILM_FILE, FILM_MANIFEST_FILE)
-
-
-class FilmManifest(msgspec.Struct):
-    """``film.json`` as far as it is needed to hold the film to it."""
-
-    sha256: str
-    octets: int
-    log_sha256: str
 
 
 def verify_recording(
@@ -207,43 +195,11 @@ class _Check:
 
     def _look_at_film(self) -> bool:
         """Whether there is one."""
-        manifest = self._film_manifest()
-        try:
-            with open_inside(self._folder, FILM_FILE) as file:
-                if isinstance(manifest, FilmManifest):
-                    if size_of(file) != manifest.octets or hash_of(file)[0] != manifest.sha256:
-                        self._find("film_changed", f"is not the film that {FILM_MANIFEST_FILE} describes", FILM_FILE)
-                    if manifest.log_sha256 != self._log_sha256:
-                        self._find("film_of_another_log", f"was made from another {LOG_FILE}", FILM_MANIFEST_FILE)
-        except FileNotFoundError:
-            if manifest is not None:
-                self._find("film_missing", f"{FILM_MANIFEST_FILE} describes it", FILM_FILE)
-            return False
-        except OSError as error:
-            self._find_error("film_missing", error, FILM_FILE)
-            return False
-        if manifest is None:
-            self._find("film_manifest_missing", f"nothing says what {FILM_FILE} must be", FILM_MANIFEST_FILE)
-        return True
-
-    def _film_manifest(self) -> FilmManifest | bool | None:
-        """None: there is none. False: it is of no use, and that was found."""
-        try:
-            with open_inside(self._folder, FILM_MANIFEST_FILE) as file:
-                octets = file.read(MAX_FILM_MANIFEST_OCTETS)
-            manifest = msgspec.json.decode(octets, type=FilmManifest)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            self._find_error("film_manifest_missing", error, FILM_MANIFEST_FILE)
-            return False
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            self._find("film_manifest_damaged", str(error), FILM_MANIFEST_FILE)
-            return False
         keys = [key for key in (self._key, *(self._makers or ()), *self._renderers) if key is not None]
-        if not any(verify_document(octets, key) for key in keys):
-            self._find("film_signature", "the recording's key did not sign it", FILM_MANIFEST_FILE)
-        return manifest
+        is_there, found = check_film(self._folder, self._log_sha256, keys)
+        for one in found:
+            self._find(one.code, one.detail, one.file)
+        return is_there
 
     def _unsigned(self) -> Iterator[str]:
         for name, _ in self._names_below(""):

@@ -18,9 +18,9 @@ from server.recording.events import (
     SegmentClosed,
 )
 from server.recording.files import RealFiles
+from server.recording.film_check import FILM_FILE, FILM_MANIFEST_FILE
 from server.recording.keys import SigningKey, sign_document
 from server.recording.log import LOG_FILE, EventLog
-from server.recording.verify import FILM_FILE, FILM_MANIFEST_FILE
 
 STARTS_AT = 1_750_000_000.0
 MAIN = EndpointEntry("ep_main", "Phòng họp UBND tỉnh", ("Tỉnh Điện Sơn", "Văn phòng UBND tỉnh"), "main")

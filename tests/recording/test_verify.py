@@ -5,6 +5,7 @@ import json
 import os
 import random
 import shutil
+import threading
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from server.errors import InvalidInput
 from server.recording.events import Event, Gap, Paused, Repaired, Resumed, SegmentClosed
 from server.recording.keys import SigningKey
 from server.recording.report import Report
+from server.recording.shelf import look_at
 from server.recording.verify import MAX_FINDINGS, verify_recording
 from tests.support.recordings import STARTED_AT, a_meeting, make_recording, write_film, write_segment
 
@@ -328,3 +330,32 @@ def test_huge_lines_and_many_strangers_take_little_memory(folder: Path) -> None:
     assert peak < 16 << 20
     assert len(report.findings) == MAX_FINDINGS + 1
     assert report.findings[-1].code == "more"
+
+
+def test_a_renderer_at_work_is_no_damage(folder: Path) -> None:
+    """Pieces come and go, films take each other's place, and whoever looks meanwhile sees a whole recording."""
+    stop = threading.Event()
+    renderer = threading.Thread(target=_render_on_and_on, args=(folder, stop))
+    renderer.start()
+    try:
+        for _ in range(150):
+            assert verify_recording(folder, KEY.public_base64).findings == ()
+            assert look_at(folder).state in ("closed", "ready")
+    finally:
+        stop.set()
+        renderer.join()
+
+
+def _render_on_and_on(folder: Path, stop: threading.Event) -> None:
+    """The steps of ``film.film``, many times a second, with films of two kinds."""
+    work, number = folder / "film", 0
+    while not stop.is_set():
+        number += 1
+        (work / "pieces").mkdir(parents=True)
+        for piece in range(20):
+            (work / "pieces" / f"{piece:05d}.part").write_bytes(b"piece")
+            (work / "pieces" / f"{piece:05d}.part").rename(work / "pieces" / f"{piece:05d}.m4s")
+        write_film(folder, KEY, b"film %d" % number, into=work)
+        for name in ("film.mp4", "film.json"):
+            (work / name).rename(folder / name)
+        shutil.rmtree(work)

@@ -105,9 +105,10 @@ def make_recording(
     return folder
 
 
-def write_film(folder: Path, key: SigningKey, octets: bytes = b"film" * 300) -> None:
-    """``film.mp4`` (only octets) and its signed ``film.json``."""
-    (folder / "film.mp4").write_bytes(octets)
+def write_film(folder: Path, key: SigningKey, octets: bytes = b"film" * 300, into: Path | None = None) -> None:
+    """``film.mp4`` (only octets) and its signed ``film.json``, in the recording's folder unless ``into`` says where."""
+    place = into or folder
+    (place / "film.mp4").write_bytes(octets)
     manifest = {
         "format": 1,
         "sha256": hashlib.sha256(octets).hexdigest(),
@@ -116,4 +117,4 @@ def write_film(folder: Path, key: SigningKey, octets: bytes = b"film" * 300) -> 
         "chapters": [{"starts_s": 0.0, "ends_s": 12.5, "title": "Điểm cầu chính"}],
         "signature": "",
     }
-    (folder / "film.json").write_bytes(sign_document(msgspec.json.encode(manifest), key))
+    (place / "film.json").write_bytes(sign_document(msgspec.json.encode(manifest), key))

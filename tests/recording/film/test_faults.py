@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from server.archive.reading import read_recording
 from server.errors import Conflict, NotFound
 from server.recording.events import FloorEnded, Gap, Granted, Resumed
 from server.recording.film.film import FILM_FILE, MANIFEST_FILE, WORK_FOLDER, Film, Manifest, Progress
@@ -20,7 +21,9 @@ from server.recording.film.spans import Gap as FilmGap
 from server.recording.keys import SIGNING_KEY_FILE, SigningKey
 from server.recording.log import LOG_FILE, LogDamaged
 from server.recording.report import Finding
+from server.recording.shelf import look_at
 from server.recording.verify import verify_recording
+from tests.archive.recorded import write_film
 from tests.recording.film.looking import FIRST_PICTURE, is_card
 from tests.recording.film.making import MAIN, OPENED_AT, PHO, RecordingMaker, moving, tone, write_vp8
 from tests.support.failing_files import FailingFiles
@@ -96,6 +99,40 @@ def test_killed_at_any_step_the_next_run_makes_the_same_film(
         assert (sha256(film), (folder / MANIFEST_FILE).read_bytes()) == expected, fatal
         assert not (folder / WORK_FOLDER).exists()
         assert fatal in again, "the step that was not reached is made up for"
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("film_before", [False, True])
+def test_whoever_looks_while_it_is_rendered_finds_nothing_wrong(
+    pristine: Path, tmp_path: Path, film_before: bool
+) -> None:
+    """Verifier, archive and list look at every step, also of a film that takes the place of another one."""
+    folder = shutil.copytree(pristine, tmp_path / "rec_1")
+    if film_before:
+        write_film(folder, KEY)
+    steps: list[str] = []
+
+    def look(step: str) -> None:
+        steps.append(step)
+        assert (verify_recording(folder).findings, read_recording(folder).damage) == ((), ""), step
+        assert look_at(folder).state in ("closed", "ready")
+
+    film = Film(folder, KEY, step=look)
+    film.render(again=film_before)
+    film.close()
+    assert {"publish film", "publish manifest", "tidy"} <= set(steps)
+    report = verify_recording(folder)
+    assert (report.ok, report.film) == (True, True)
+
+
+def test_the_manifest_of_another_film_vouches_for_none_from_the_work_folder(pristine: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(pristine, tmp_path / "rec_1")
+    write_film(folder, KEY)
+    (folder / WORK_FOLDER).mkdir()
+    (folder / MANIFEST_FILE).rename(folder / WORK_FOLDER / MANIFEST_FILE)
+    assert verify_recording(folder).ok, "killed between the two moves"
+    (folder / FILM_FILE).write_bytes(b"another film")
+    assert [one.code for one in verify_recording(folder).findings] == ["film_manifest_missing"]
 
 
 @pytest.mark.timeout(120)
