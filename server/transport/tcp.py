@@ -12,7 +12,7 @@ import struct
 import sys
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Sequence
-from typing import Final
+from typing import Final, cast
 
 from server.clock import Clock
 from server.errors import Unavailable
@@ -106,14 +106,14 @@ class _Connection(asyncio.Protocol):
     # --- asyncio.Protocol ------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
         port = self._port
         peer = transport.get_extra_info("peername")
         if peer is None or len(port.connections) >= port.max_connections:
             port.drops["tcp_refused"] += 1
-            transport.abort()
+            cast(asyncio.Transport, transport).abort()
             return
-        self._transport = transport
+        # Uvloop's transports are asyncio's by shape, not by class.
+        self._transport = cast(asyncio.Transport, transport)
         self.address = TcpAddress(peer[0], peer[1], next(port.numbers))
         _tune(transport.get_extra_info("socket"))
         port.connections[self.address] = self

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable
 
 import pytest
+import uvloop
 
 from server.config import MediaConfig
 from server.errors import Unavailable
@@ -87,6 +88,12 @@ async def test_a_call() -> None:
         await caller.call(server, handler)
         await echo_works(server, handler, caller)
         assert not server.drops
+
+
+def test_a_call_on_the_loop_that_serves() -> None:
+    """The server runs on uvloop, whose transports are no ``asyncio.Transport`` by class."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(test_a_call())
 
 
 async def test_copies_reach_viewers_of_both_kinds_in_order() -> None:
