@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
+from math import inf
 
 from server.rtp import rtcp
 from server.rtp.sequence import difference32
@@ -10,6 +11,12 @@ REPORT_INTERVAL_S = 1.0
 FIRST_REPORT_S = 0.1
 """How soon after a slot is fed its first sender report goes out: without it a player cannot match lips."""
 MAX_RTT_S = 10.0
+SETTLING_S = 3.0
+"""From a sender's first report on its offset is taken as it is found."""
+SLEW = 0.0005
+"""Then it follows by so much a second: five times a poor clock's drift, 30 ms in a recording's segment."""
+CLOCK_STEP_S = 5.0
+"""So much at once is no way: the sender's clock was set."""
 
 
 class CaptureClock:
@@ -36,17 +43,32 @@ class CaptureClock:
 class SenderOffset:
     """How far our clock is ahead of a sender's, plus the shortest way of late. ONE for all streams of a peer, so its
     sound and picture shift together whatever the clocks do.
+
+    Once settled it follows slowly: a longer way, or a burst that came early, must not move a stream's time by half a
+    second at once. The recorder places sound and picture in segments that do not begin together.
     """
 
     def __init__(self) -> None:
         self._recent: deque[float] = deque(maxlen=16)
+        self._offset_s = 0.0
+        self._followed_at = 0.0
+        self._settled_at = inf
 
     def on_report(self, clock: CaptureClock) -> None:
-        self._recent.append(clock.received_at - clock.ntp_s)
+        now = clock.received_at
+        self._recent.append(now - clock.ntp_s)
+        if self._settled_at == inf:
+            self._settled_at = now + SETTLING_S
+        change_s = min(self._recent) - self._offset_s
+        if now > self._settled_at and abs(change_s) < CLOCK_STEP_S:
+            most_s = SLEW * max(0.0, now - self._followed_at)
+            change_s = max(-most_s, min(change_s, most_s))
+        self._offset_s += change_s
+        self._followed_at = now
 
     def sender_time(self, now: float) -> float | None:
         """The sender's clock at our ``now``; None before its first report."""
-        return now - min(self._recent) if self._recent else None
+        return now - self._offset_s if self._recent else None
 
 
 def rtt_from_block(block: rtcp.RtcpReceiverInfo, now: float) -> float | None:
