@@ -22,6 +22,8 @@ from server.sfu.ports import Codec
 GAP_S: Final = 0.2
 """Shorter holes are counted as lost packets only."""
 _JUMP_S: Final = 1.0
+_CORRECTION_S: Final = 0.015
+"""From one segment to the next: 250 ppm, more than any clock drifts."""
 _LATE_FOR_S: Final = 3.0
 """So long must a stream come late before its clock is thought to have stopped, and not the network."""
 _SILENCE_S: Final = 2.0
@@ -79,6 +81,7 @@ class TrackWriter:
         self._segment: Segment | None = None
         self._base = 0
         self._anchored = False
+        self._before: tuple[float, int] | None = None
         self._packets = 0
         self._lost_before = 0
         self._unsynced_index: int | None = None
@@ -171,7 +174,7 @@ class TrackWriter:
         left = self._home.claim(self._name, packet) if self._ssrc is None else None
         if self._ssrc is not None:
             self._finish_segment()
-            self._clock.restart()
+            self._forget_time()
             self._last_timestamp = None
         lost, self._ssrc = self._reorder.lost, packet.ssrc
         self._depacketizers.clear()
@@ -205,7 +208,7 @@ class TrackWriter:
                 if payload_type not in self._depacketizers:
                     self._depacketizers[payload_type] = Depacketizer(self._codecs[payload_type].name)
             if ordered.restarted:
-                self._clock.restart()
+                self._forget_time()
                 self._last_timestamp = None
             for frame in self._depacketizers[payload_type].push(ordered):
                 self._on_frame(frame)
@@ -213,10 +216,12 @@ class TrackWriter:
     def _on_frame(self, frame: Frame) -> None:
         if self._has_jumped(frame):
             self._finish_segment()
-            self._clock.restart()
+            self._forget_time()
         self._clock.on_packet(frame.timestamp, frame.at)
         if self._segment is not None and self._must_cut(self._segment, frame):
             self._finish_segment()
+            if frame.restarted:
+                self._before = None
         if frame.after_loss and self._missed_since is None:
             self._missed_since = self._covered_until
         self._measure(frame)
@@ -277,13 +282,26 @@ class TrackWriter:
 
     def _begin(self, frame: Frame) -> None:
         assert frame.format is not None
-        starts_at = self._clock.captured_at(frame.timestamp)
-        assert starts_at is not None
+        starts_at = self._placed_at(frame.timestamp)
         path = self._home.new_path(self._name)
         self._segment = Segment.create(self._files, path, frame.format, starts_at, self._name)
         self._base = frame.timestamp
         self._anchored = self._clock.has_report
         self._packets, self._lost_before = 0, self._reorder.lost
+
+    def _placed_at(self, timestamp: int) -> float:
+        """When it was captured; behind a segment of the same stream as that one counted, and but little nearer to what
+        the clock says now: sound and picture are cut at different times, and shall not part by it."""
+        captured_at = self._clock.captured_at(timestamp)
+        assert captured_at is not None
+        if self._before is None:
+            return captured_at
+        starts_at, base = self._before
+        goes_on_at = starts_at + difference32(timestamp, base) / self._rate
+        error_s = captured_at - goes_on_at
+        if abs(error_s) > _JUMP_S:
+            return captured_at
+        return goes_on_at + max(-_CORRECTION_S, min(error_s, _CORRECTION_S))
 
     def _write(self, frame: Frame) -> None:
         segment = self._segment
@@ -319,6 +337,7 @@ class TrackWriter:
         ends_ms = segment.last_ms + 1000 * self._frame_s
         digest, octets = segment.finish(ends_ms)
         self._segment, self._unsynced_index = None, None
+        self._before = (segment.starts_at, self._base) if self._anchored else None
         ends_at = segment.starts_at + ends_ms / 1000
         closed = SegmentClosed(
             file=f"{TRACKS_FOLDER}/{segment.path.name}",
@@ -333,6 +352,11 @@ class TrackWriter:
             lost=self._reorder.lost - self._lost_before,
         )
         self._home.log(closed, ends_at)
+
+    def _forget_time(self) -> None:
+        """The stream's time begins anew."""
+        self._clock.restart()
+        self._before = None
 
     def _is_idle(self, now: float) -> bool:
         return self._covered_until is None or now - self._covered_until > _SILENCE_S

@@ -63,6 +63,7 @@ class Rig:
         self.lose: Callable[[int, int], bool] = lambda track, number: False
         self.delay: Callable[[int, int], float] = lambda track, number: 0.0
         self.sends_reports = True
+        self.reports_ahead_s = 0.0
         self.answers_wishes = True
         self._key_due: set[int] = set()
         self._in_flight: list[tuple[float, int, bytes]] = []
@@ -95,7 +96,7 @@ class Rig:
                 self._reported_at = self.now
                 for track, source in self.sources.items():
                     self.index += 1
-                    self.journal.rtcp(track, source.report(self.next_frame[track]), self.index)
+                    self.journal.rtcp(track, source.report(self.next_frame[track] + self.reports_ahead_s), self.index)
             self._in_flight.sort(key=lambda entry: entry[0])
             while self._in_flight and self._in_flight[0][0] <= self.now:
                 _, track, data = self._in_flight.pop(0)

@@ -271,6 +271,27 @@ def test_flipped_bits_break_nothing(tmp_path: Path) -> None:
         assert frames > 100
 
 
+@pytest.mark.parametrize("shift_s", [0.5, -0.5])
+def test_sound_and_picture_stay_together_when_the_reports_move(tmp_path: Path, shift_s: float) -> None:
+    """A way that becomes half a second longer: cut at different times, both go on as they were, and follow slowly."""
+    rig = Rig(tmp_path)
+    rig.open(1, "seat_a", "mic", Microphone(400))
+    rig.run(1.5)
+    rig.open(2, "seat_a", "camera", Camera(VP8))
+    rig.run(28.0)
+    rig.reports_ahead_s = shift_s
+    rig.run(160.0)
+    rig.finish()
+    closed = closed_segments(rig.folder)
+    for track in ("mic", "camera"):
+        segments = [event for event in closed if event.track == track]
+        assert len(segments) >= 3
+        for before, after in pairwise(segments):
+            moved_s = after.starts_at - before.ends_at
+            assert abs(moved_s) < 0.02
+            assert before is segments[0] or moved_s * shift_s > 0
+
+
 def test_an_hour_of_a_clock_that_drifts(tmp_path: Path) -> None:
     """100 ppm are 0.36 s in an hour; every segment is anchored anew, so that no frame is off by more than 10 ms."""
     rig = Rig(tmp_path)
