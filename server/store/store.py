@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 _CONNECTION_WAIT_S = 2.5
 _LOCK_WAIT_S = 1.5
+_LAST_USE_S = 5.0
 _READERS = 12
 # SQLite has one writer at a time, and an unfair way of waiting for it (it polls): the queue for the one connection
 # that writes is ours, and fair.
@@ -46,6 +47,9 @@ class Store:
         parsed = make_url(url)
         self._sqlite = parsed.get_backend_name() == "sqlite"
         self._url = parsed.set(drivername="sqlite+aiosqlite" if self._sqlite else "postgresql+asyncpg")
+        self._in_use = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._readers: AsyncEngine | None = None
         self._writers: AsyncEngine | None = None
 
@@ -63,8 +67,12 @@ class Store:
         ).execution_options(immediate=True)
 
     async def close(self) -> None:
-        """Close all connections. Closing twice, or what was never opened, changes nothing."""
+        """Close all connections, those in use once they are given back. Closing twice, or what was never opened,
+        changes nothing."""
         engines, self._readers, self._writers = (self._readers, self._writers), None, None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_USE_S):
+                await self._idle.wait()
         for engine in engines:
             if engine is not None:
                 await engine.dispose()
@@ -72,7 +80,7 @@ class Store:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
         """A session for reading: one snapshot. Nothing of it is written."""
-        with _refusals():
+        with _refusals(), self._used():
             async with AsyncSession(_opened(self._readers), expire_on_commit=False, autoflush=False) as session:
                 await _whole(session.connection())
                 yield session
@@ -80,10 +88,21 @@ class Store:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
         """A session in one transaction, committed at the end of the block, rolled back by any exception."""
-        with _refusals():
+        with _refusals(), self._used():
             async with AsyncSession(_opened(self._writers), expire_on_commit=False) as session, session.begin():
                 await _whole(session.connection())  # the lock is taken here, not at the block's first statement
                 yield session
+
+    @contextmanager
+    def _used(self) -> Iterator[None]:
+        self._in_use += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._in_use -= 1
+            if not self._in_use:
+                self._idle.set()
 
     def _make_private(self) -> None:
         """The file holds password hashes: only its owner reads it. SQLite gives its side files the same mode."""

@@ -55,7 +55,8 @@ def _fields(kind: Any) -> list[tuple[str, str]]:
 
 def test_every_finding_is_in_the_table() -> None:
     documented = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| ([^|]*) \|", _section("What is found"), re.M)))
-    source = (ROOT / "server/recording/verify.py").read_text("utf-8")
+    rooms = ("verify.py", "film_check.py")
+    source = "".join((ROOT / "server/recording" / name).read_text("utf-8") for name in rooms)
     found = re.findall(r"_find(?:_error)?\(\s*\"(\w+)\"", source) + re.findall(r"Finding\(\"(\w+)\"", source)
     assert len(documented) == len(set(documented))
     assert set(documented) == set(found)

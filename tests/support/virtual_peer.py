@@ -119,8 +119,10 @@ class HttpPeer:
     async def leave(self) -> None:
         if self.publisher is not None:
             self.publisher.stop()
-        await self.session.delete()
-        self.connection.close()
+        try:
+            await self.session.delete()
+        finally:  # a server that was killed answers nothing
+            self.connection.close()
 
 
 class Company:
