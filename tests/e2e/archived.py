@@ -18,8 +18,7 @@ SUBJECTS = {A: "Vướng mắc về giao thông nông thôn", B: "<img src=x one
 CHAT = ("Đề nghị gửi lại tài liệu số ba", "<script>alert(2)</script> Xã đã nhận")
 SPEECH_S = 4.0
 ENDED_WITHIN_S = 20.0
-CONFIG = "[archive]\nrender_while_recording = false\n"
-"""No film is made while a meeting is recorded, so a test says when."""
+NO_FILM = "[archive]\nrender = false\n"
 
 
 @dataclass(frozen=True)
@@ -33,9 +32,9 @@ class Archived:
 
 
 @asynccontextmanager
-async def archived_meeting(folder: Path, *, endpoints: int = 4) -> AsyncIterator[Archived]:
+async def archived_meeting(folder: Path, *, endpoints: int = 4, config: str = "") -> AsyncIterator[Archived]:
     """Communes A and B speak in turn to a subject each, and write a line of chat each."""
-    async with ServerProcess(folder, endpoints=endpoints, config=CONFIG) as server, Company(server) as company:
+    async with ServerProcess(folder, endpoints=endpoints, config=config) as server, Company(server) as company:
         communes = {number: await company.join(number) for number in (MAIN, A, B)}
         listener = await company.watch(endpoints - 1)
         recording_id = await start_recording(server, company.http)

@@ -6,7 +6,7 @@ seen and who is heard.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,19 +134,37 @@ class Person:
             await self.page.wait_for_timeout(100)
         raise AssertionError(f"{selector} shows {seen}, not {pattern}")
 
+    async def until_plays(self, selector: str, frequency: int) -> None:
+        """Wait for the tone in what a media element plays; raises playwright's TimeoutError after 15 s."""
+        await self.page.wait_for_function(
+            "async ([selector, frequency, level]) => await window.__probe.level(selector, frequency) > level",
+            arg=[selector, frequency, HEARD_DB],
+            timeout=15_000,
+            polling=50,
+        )
+
     async def probe(self, field: str) -> Any:
-        """A counter of the probe: ``offers``, ``connections``."""
+        """A counter of the probe: ``offers``, and ``connections`` that made one."""
         return await self.page.evaluate("field => window.__probe[field]", field)
 
 
 @asynccontextmanager
-async def chromium(playwright: Playwright, folder: Path, *, pattern: int, tone: int) -> AsyncIterator[Browser]:
+async def chromium(
+    playwright: Playwright,
+    folder: Path,
+    *,
+    pattern: int,
+    tone: int,
+    program: str | Path = CHROMIUM,
+    flags: Sequence[str] = (),
+) -> AsyncIterator[Browser]:
     """A Chromium whose camera shows the pattern and whose microphone hears the tone, for all its people."""
     picture, sound = _write_devices(folder, pattern, tone)
     browser = await playwright.chromium.launch(
-        executable_path=CHROMIUM,
+        executable_path=program,
         args=[
             *_CHROMIUM_FLAGS,
+            *flags,
             f"--use-file-for-fake-video-capture={picture}",
             f"--use-file-for-fake-audio-capture={sound}",
         ],

@@ -62,7 +62,9 @@ export function useFilmPlayer(video: Ref<HTMLVideoElement | null>, length_s: Ref
   }
 
   function seek(to_s: number) {
-    at_s.value = Math.min(Math.max(0, to_s), Math.max(0, length_s.value - 0.1))
+    // The element cuts to microseconds; a chapter's start must not come out as the end of the one before.
+    const wanted_s = Math.ceil(to_s * 1000) / 1000
+    at_s.value = Math.min(Math.max(0, wanted_s), Math.max(0, length_s.value - 0.1))
     if (video.value) video.value.currentTime = at_s.value
   }
 
