@@ -81,6 +81,14 @@ class Hall:
             await chair.command(GrantFloor(seat_id))
         await chair.close()
 
+    async def record(self, method: str) -> None:
+        """POST starts the meeting's recording, DELETE stops it. Raises aiohttp.ClientResponseError."""
+        demo = self.server.demo
+        url = f"{self.server.url}/api/meetings/{demo.meeting}/recording"
+        headers = {"Authorization": f"Bearer {demo.chair.token}"}
+        async with self.http.request(method, url, headers=headers) as response:
+            response.raise_for_status()
+
     async def leave(self, seats: Sequence[Seat], *, bye: bool = True) -> None:
         """See them out. ``bye`` False: their line is gone."""
         leaving = list(seats)

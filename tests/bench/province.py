@@ -5,11 +5,13 @@ import os
 import tempfile
 from pathlib import Path
 
+from server.recording.events import SegmentClosed
+from server.recording.log import read_log
 from tests.bench.diemcau import CONFIG
 from tests.bench.hall import Hall, Seat
 from tests.bench.load.engine import LoadEngine, Picture
 from tests.bench.loads import VIDEO_BPS
-from tests.bench.machine import cpu_seconds, resident_megabytes, split_cores
+from tests.bench.machine import cpu_seconds, family_cpu_seconds, resident_megabytes, split_cores
 from tests.bench.report import say
 from tests.bench.window import SETTLE_S, Figures, look, quietest
 from tests.support.server_process import ServerProcess
@@ -26,6 +28,10 @@ INSIDE = 20
 SERVED_WITHIN_S = 30.0
 MOST_BUSY_PERCENT = 70.0
 MOST_JOIN_S = 5.0
+MOST_ADDED_PERCENT = 5.0
+RECORDING_ROUNDS = 3
+NO_FILMS = "[archive]\nrender = false\n"
+"""Made later, by processes that would run on the server's core here."""
 
 
 async def run_province(endpoints: int, seconds: float) -> None:
@@ -34,7 +40,7 @@ async def run_province(endpoints: int, seconds: float) -> None:
     server_cores, own_cores = split_cores()
     os.sched_setaffinity(0, own_cores)
     with tempfile.TemporaryDirectory(prefix="diemcau-bench-") as folder:
-        server = ServerProcess(Path(folder), endpoints=endpoints, config=CONFIG, cpus=server_cores)
+        server = ServerProcess(Path(folder), endpoints=endpoints, config=CONFIG + NO_FILMS, cpus=server_cores)
         async with server, LoadEngine() as engine, Hall(server, engine) as hall:
             before_mb = resident_megabytes(server.pid)
             holders = min(HOLDERS, endpoints - 1)
@@ -49,6 +55,7 @@ async def run_province(endpoints: int, seconds: float) -> None:
             await asyncio.sleep(SETTLE_S)
             figures = await quietest(lambda: look(engine, server.pid, server_cores[0], seconds))
             _say_window(figures, endpoints=endpoints, served=served, operators_served=previewed)
+            await _say_recording(hall, seconds / 2)
 
 
 async def run_storm(endpoints: int) -> None:
@@ -109,6 +116,39 @@ async def _storm(hall: Hall, figure: str, numbers: range, *, holders: int = 0) -
     )
     say(f"{figure}_until_all_receive", served_s, "s", viewers=len(viewers), receiving=served)
     return seats
+
+
+async def _say_recording(hall: Hall, seconds: float) -> None:
+    """What it adds to record the floor: the same load without and with, in turn, so that a drift falls on both."""
+    pid = hall.server.pid
+    server: dict[bool, float] = {False: 0.0, True: 0.0}
+    family = server.copy()
+    for is_recorded in (False, True) * RECORDING_ROUNDS:
+        if is_recorded:
+            await hall.record("POST")
+        await asyncio.sleep(SETTLE_S)
+        server_s, family_s = cpu_seconds(pid), family_cpu_seconds(pid)
+        await asyncio.sleep(seconds)
+        server[is_recorded] += (cpu_seconds(pid) - server_s) / (seconds * RECORDING_ROUNDS)
+        family[is_recorded] += (family_cpu_seconds(pid) - family_s) / (seconds * RECORDING_ROUNDS)
+        if is_recorded:
+            await hall.record("DELETE")
+    packets_per_s = _recorded_packets_per_s(hall.server.folder / "data" / "recordings")
+    added, writer = server[True] - server[False], family[True] - family[False] - (server[True] - server[False])
+    percent = 100 * added / server[False]
+    details = {"sources": PICTURES, "recorded_packets_per_s": packets_per_s}
+    say("recording_cpu_per_recorded_packet", 1e6 * added / packets_per_s, "µs", **details)
+    say("recording_writer_cpu_per_recorded_packet", 1e6 * writer / packets_per_s, "µs")
+    say("recording_adds_to_province", percent, "%", target=MOST_ADDED_PERCENT, reached=percent <= MOST_ADDED_PERCENT)
+
+
+def _recorded_packets_per_s(folder: Path) -> float:
+    packets, passed_s = 0, 0.0
+    for recording in folder.iterdir():
+        lines = read_log(recording)
+        packets += sum(line.event.packets for line in lines if isinstance(line.event, SegmentClosed))
+        passed_s += lines[-1].at - lines[0].at
+    return packets / passed_s
 
 
 def _say_window(figures: Figures, **details: object) -> None:
