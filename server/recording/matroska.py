@@ -36,6 +36,8 @@ TRACKS: Final = 0x1654AE6B
 CLUSTER: Final = 0x1F43B675
 CUES: Final = 0x1C53BB6B
 VOID: Final = 0xEC
+_TRACK_ENTRY: Final = 0xAE
+_VIDEO: Final = 0xE0
 _SIMPLE_BLOCK: Final = 0xA3
 _CLUSTER_TIMESTAMP: Final = 0xE7
 
@@ -158,11 +160,11 @@ def _tracks(stream: StreamFormat, name: str) -> bytes:
     if stream.private:
         fields.append(element(0x63A2, stream.private))
     if stream.width:
-        fields.append(element(0xE0, _number(0xB0, stream.width), _number(0xBA, stream.height)))
+        fields.append(element(_VIDEO, _number(0xB0, stream.width), _number(0xBA, stream.height)))
     else:
         fields.append(_number(0x56BB, _SEEK_PRE_ROLL_NS))
         fields.append(element(0xE1, _float(0xB5, 48_000.0), _number(0x9F, 2)))
-    return element(TRACKS, element(0xAE, *fields))
+    return element(TRACKS, element(_TRACK_ENTRY, *fields))
 
 
 def cluster(blocks: Sequence[Block], position: RtpPosition) -> bytes:
@@ -280,11 +282,14 @@ def _read_info(reader: _Reader, start: int, end: int, found: Scan) -> None:
             found.starts_at = struct.unpack("!q", reader.data[inside:stop])[0] / 1e9 + _EPOCH_2001_S
 
 
-def _read_tracks(reader: _Reader, start: int, end: int, found: Scan) -> None:
+def _read_tracks(
+    reader: _Reader, start: int, end: int, found: Scan, nested: tuple[int, ...] = (_TRACK_ENTRY, _VIDEO)
+) -> None:
+    """``nested``: which element is looked into, and which in that one; damage may nest them without end."""
     for identifier, inside, stop in reader.children(start, end):
         value = reader.data[inside:stop]
-        if identifier in (0xAE, 0xE0):
-            _read_tracks(reader, inside, stop, found)
+        if identifier in nested[:1]:
+            _read_tracks(reader, inside, stop, found, nested[1:])
         elif identifier == 0x86:
             found.codec_id = value.decode("ascii", "replace")
         elif identifier == 0x63A2:

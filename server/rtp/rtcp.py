@@ -77,7 +77,12 @@ def _split(data: bytes) -> Iterator[bytes]:
 
 def _parse_one(packet: bytes) -> Sequence[AnyRtcpPacket]:
     if len(packet) < 4 or packet[1] != RTCP_RTPFB or packet[0] & 0xDF != 0x80 | FEEDBACK_FORMAT:
-        return RtcpPacket.parse(packet)
+        parsed: Sequence[AnyRtcpPacket] = RtcpPacket.parse(packet)
+        for each in parsed:
+            if isinstance(each, RtcpRtpfbPacket):
+                # aiortc counts on from 65535 where a NACK's bits wrap, and one packet would have two names.
+                each.lost = [sequence & 0xFFFF for sequence in each.lost]
+        return parsed
     if len(packet) < 4 + 4 * (packet[2] << 8 | packet[3]):
         raise ValueError("RTCP packet is truncated")
     # Its padding lies behind the deltas, which are counted; so it needs no look.

@@ -17,6 +17,8 @@ VERSION = 1
 Sdp = Annotated[str, msgspec.Meta(max_length=100_000)]
 Fragment = Annotated[str, msgspec.Meta(max_length=20_000)]
 Mid = Annotated[str, msgspec.Meta(min_length=1, max_length=16)]
+MAX_NUMBER = (1 << 53) - 1
+"""What every JSON reader keeps exactly (RFC 8259 6); JSON as such has numbers without end."""
 
 
 class _FromClient(msgspec.Struct, frozen=True, tag_field="type", forbid_unknown_fields=True):
@@ -82,7 +84,7 @@ class WatchSeat(_FromClient, frozen=True, tag="watch_seat"):
 class Ask(_FromClient, frozen=True, tag="command"):
     """A room command; answered by ``done`` or ``error`` with the same ``id``."""
 
-    id: Annotated[int, msgspec.Meta(ge=0)]
+    id: Annotated[int, msgspec.Meta(ge=0, le=MAX_NUMBER)]
     command: PersonCommand
 
 

@@ -5,6 +5,7 @@ The life of a connection, and every message, is specified in docs/protocol.md.
 
 import asyncio
 import logging
+from typing import Annotated
 
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -17,6 +18,7 @@ from server.signaling.connection import Connection
 from server.signaling.connections import CONNECTIONS, Connections
 from server.signaling.encoding import SharedEncoder, encode
 from server.signaling.messages import (
+    MAX_NUMBER,
     VERSION,
     Answer,
     AnsweredSlot,
@@ -53,7 +55,7 @@ class _Envelope(msgspec.Struct):
     """What can be said of a message that is otherwise not understood."""
 
     type: str = ""
-    id: int | None = None
+    id: Annotated[int, msgspec.Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)] | None = None
 
 
 _decoder = msgspec.json.Decoder(FromClient)

@@ -146,6 +146,16 @@ def test_noise_is_no_file_and_no_error(noise: bytes, start: int) -> None:
         assert found is None or found.end <= len(data)
 
 
+def test_elements_nested_without_end_are_not_followed() -> None:
+    nested = b""
+    for _ in range(1_300):
+        nested = b"\xae" + (0x4000 | len(nested)).to_bytes(2, "big") + nested
+    head = matroska.element(matroska.EBML) + matroska.SEGMENT.to_bytes(4, "big") + b"\x01" + b"\xff" * 7
+    found = matroska.scan(head + matroska.element(matroska.TRACKS, nested))
+    assert found is not None
+    assert (found.codec_id, found.frames) == ("", 0)
+
+
 def test_an_index_has_one_point_each_two_seconds() -> None:
     points = [CuePoint(time_ms, 1_000 + time_ms) for time_ms in range(0, 10_000, 250)]
     index = matroska.cues(points, 100)

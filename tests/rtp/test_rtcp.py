@@ -106,6 +106,14 @@ def test_nacks_name_every_number_also_across_the_wrap(start: int, offsets: list[
     assert lost == [number & 0xFFFF for number in wanted]
 
 
+def test_a_foreign_nack_whose_bits_wrap_names_16_bit_numbers() -> None:
+    """A sender may put 65535 and what follows it into one entry (RFC 4585 6.2.1); ours splits there."""
+    entry = b"\x81\xcd\0\3" + bytes(8) + b"\xff\xff\x80\1"
+    (packet,) = rtcp.parse(entry)
+    assert isinstance(packet, rtcp.RtcpRtpfbPacket)
+    assert packet.lost == [65_535, 0, 15]
+
+
 def test_no_loss_is_no_nack() -> None:
     assert rtcp.nack(1, 2, []) == b""
     assert not rtcp.is_nack(rtcp.RtcpRtpfbPacket(15, 1, 2))

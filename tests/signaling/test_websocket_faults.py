@@ -67,6 +67,8 @@ async def test_malformed_messages_are_answered_and_survived(house: House) -> Non
             ('{"type": "command", "id": 6, "command": {"type": "say", "text": ""}}', 6, "command"),
             ('{"type": "command", "id": 7, "command": {"type": "join"}}', 7, "command"),
             ('{"type": "command", "id": -1, "command": {"type": "cancel_request"}}', -1, "command"),
+            (f'{{"type": "command", "id": {2**53}, "command": {{"type": "cancel_request"}}}}', None, ""),
+            (f'{{"type": "command", "id": {10**40}, "command": {{"type": "cancel_request"}}}}', None, ""),
             ('{"type": "ping", "sent_at": "now"}', None, "ping"),
             ('{"type": "' + "x" * 5_000 + '"}', None, "x" * 32),
             ('{"type": 7}', None, ""),
