@@ -19,7 +19,7 @@ from tests.support.server_process import ServerProcess
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 RID = "rec_22222222"
-FILM_OCTETS = 24 << 20
+FILM_OCTETS = 64 << 20
 CONFIG = "[archive]\nlook_again_s = 0.5\nrender = false\n"
 _PARTIAL, _GOT_NOTHING, _RECEIVE_ERROR = 18, 52, 56
 """curl's exit statuses for a transfer that broke off."""
@@ -83,7 +83,7 @@ async def test_a_package_comes_in_and_goes_out_in_pieces(tmp_path: Path) -> None
             first = octets_of(target)
             assert 0 < first < FILM_OCTETS
 
-            download = asyncio.create_task(run(*curl, "--limit-rate", "1M"))
+            download = asyncio.create_task(run(*curl, "--limit-rate", "4M"))
             await has_grown(target, first)
             server.kill()
             status, said = await download
