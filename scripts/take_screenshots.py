@@ -23,6 +23,9 @@ CHROMIUM = "/usr/bin/chromium"
 ENDPOINTS = 24
 BOTS = 16
 SIZES = {"desktop": (1366, 768), "phone": (390, 844)}
+SUBJECT = "Kinh phí làm đường vào bản"
+SEARCHED = "lam duong"  # as somebody types in a hurry
+FILM_READY_WITHIN_MS = 240_000
 NAME_BAND = 0.2  # of the height: a real camera shows no name on its picture
 SETTLED_MS = 2_500  # pictures have come in at the size they are shown at, and notices have gone by
 
@@ -60,8 +63,10 @@ async def _take_pages(playwright: Playwright, server: ServerProcess, folder: Pat
         for size in SIZES:
             await _take_the_way_in(commune_browser, server, commune.username, commune.password, size)
         chair_page = await _join(chair_browser, server, chair.username, chair.password, "desktop")
+        await chair_page.get_by_test_id("start-recording").click()
+        await chair_page.get_by_test_id("recording-sign").wait_for()
         attendee = await _join(commune_browser, server, commune.username, commune.password, "desktop")
-        await attendee.get_by_test_id("request-floor").click()
+        await _ask_for_the_floor(attendee)
         await chair_page.get_by_test_id("request").filter(has_text=commune.name).wait_for()
         # Moving endpoints ask for the floor by themselves, now and then.
         await expect(chair_page.get_by_test_id("request").nth(2)).to_be_attached(timeout=120_000)
@@ -76,6 +81,38 @@ async def _take_pages(playwright: Playwright, server: ServerProcess, folder: Pat
         await chair_page.context.close()
         chair_page = await _join(chair_browser, server, chair.username, chair.password, "phone")
         await _take(chair_page, "chair", "phone")
+        await chair_page.goto(server.url)
+        await _stop_recording(chair_page, server)
+        await chair_page.context.close()
+        for size in SIZES:
+            await _take_the_archive(commune_browser, server, size)
+
+
+async def _ask_for_the_floor(attendee: Page) -> None:
+    await attendee.get_by_role("button", name="Thêm nội dung").click()
+    await attendee.locator("#subject").fill(SUBJECT)
+    await attendee.locator("form", has=attendee.locator("#subject")).get_by_role("button").click()
+
+
+async def _stop_recording(chair_page: Page, server: ServerProcess) -> None:
+    path = f"/api/meetings/{server.demo.meeting}/recording"
+    assert await chair_page.evaluate("async path => (await fetch(path, {method: 'DELETE'})).ok", path)
+
+
+async def _take_the_archive(browser: Browser, server: ServerProcess, size: str) -> None:
+    page = await _open(browser, size)
+    await page.goto(server.url)
+    await _fill_in_sign_in(page, server.demo.archivist.username, server.demo.archivist.password)
+    await page.get_by_test_id("who").wait_for()
+    await page.goto(f"{server.url}/archive?q={SEARCHED}")
+    hit = page.get_by_test_id("hit").first
+    await hit.wait_for()
+    await page.locator("[data-state=ready]").first.wait_for(timeout=FILM_READY_WITHIN_MS)
+    await _take(page, "archive", size)
+    await hit.click()
+    await page.get_by_test_id("timeline").wait_for()
+    await _take(page, "recording", size)
+    await page.context.close()
 
 
 async def _take_the_way_in(browser: Browser, server: ServerProcess, username: str, password: str, size: str) -> None:
@@ -102,10 +139,14 @@ async def _join(browser: Browser, server: ServerProcess, username: str, password
 
 
 async def _sign_in(page: Page, username: str, password: str) -> None:
+    await _fill_in_sign_in(page, username, password)
+    await page.get_by_test_id("join").first.wait_for()
+
+
+async def _fill_in_sign_in(page: Page, username: str, password: str) -> None:
     await page.get_by_label("Tên đăng nhập").fill(username)
     await page.get_by_label("Mật khẩu", exact=True).fill(password)
     await page.get_by_role("button", name="Đăng nhập").click()
-    await page.get_by_test_id("join").first.wait_for()
 
 
 async def _open(browser: Browser, size: str) -> Page:
